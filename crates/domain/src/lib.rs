@@ -1,1 +1,13 @@
-//! placeholder
+//! What Salus does, without saying how it is stored or served: operations, the unit of work they run in, and the
+//! traits of the repositories that they use.
+//!
+//! Depends on `kernel` and the pure `fhir` crate; does no I/O. Read [`operation`] first, then [`unit_of_work`].
+
+pub mod audit;
+pub mod operation;
+pub mod store;
+pub mod unit_of_work;
+
+pub use operation::{Caller, Context, Operation, Touches};
+pub use store::{StoreError, Stored};
+pub use unit_of_work::UnitOfWork;

@@ -1,0 +1,27 @@
+//! The repositories of one transaction.
+
+use kernel::{Database, TransactionId};
+
+use crate::Stored;
+use crate::store::{Accounts, Records};
+
+/// One transaction over the databases that the operation declared. Made and committed by the store alone.
+pub trait UnitOfWork: Send {
+    /// The transaction's identifier, known from its start: audit rows carry it.
+    fn transaction(&self) -> TransactionId;
+
+    /// The records of one database.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::OutsideTouches`] where the operation did not declare it.
+    fn records(&mut self, database: Database) -> Stored<Box<dyn Records + '_>>;
+
+    /// The records of every declared database at once, in lock order, so that the databases can work side by side.
+    fn every_records(&mut self) -> Vec<(Database, Box<dyn Records + '_>)>;
+
+    /// Organizations, accounts and keys, in `auth`.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::OutsideTouches`] where the operation did not declare `auth`.
+    fn accounts(&mut self) -> Stored<Box<dyn Accounts + '_>>;
+}
