@@ -1,0 +1,3 @@
+-- Takes organizations, accounts and signing keys away.
+
+drop schema identity cascade;

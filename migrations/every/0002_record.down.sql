@@ -1,0 +1,3 @@
+-- Takes the record store away, with every record in it.
+
+drop schema record cascade;
