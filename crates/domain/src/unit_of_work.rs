@@ -1,6 +1,6 @@
 //! The repositories of one transaction.
 
-use kernel::{Database, TransactionId};
+use kernel::{Database, Rid, TransactionId};
 
 use crate::Stored;
 use crate::store::{Accounts, Records};
@@ -9,6 +9,10 @@ use crate::store::{Accounts, Records};
 pub trait UnitOfWork: Send {
     /// The transaction's identifier, known from its start: audit rows carry it.
     fn transaction(&self) -> TransactionId;
+
+    /// A new internal identifier for a record that will live in `database`. The store leases the identifier's
+    /// instance bits (`identity.instance_slot`), so that two servers never make the same one.
+    fn new_rid(&self, database: Database) -> Rid;
 
     /// The records of one database.
     ///

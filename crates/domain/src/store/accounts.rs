@@ -73,8 +73,8 @@ pub trait Accounts: Send {
     async fn find_by_username(&mut self, username: &str) -> Stored<Option<Account>>;
     /// The account, with its memberships.
     async fn find(&mut self, account: AccountId) -> Stored<Option<Account>>;
-    /// How many organizations there are.
-    async fn organization_count(&mut self) -> Stored<i64>;
+    /// Whether nobody can log in yet: the state of a fresh installation.
+    async fn is_empty(&mut self) -> Stored<bool>;
     /// Creates an organization; gives its number.
     async fn create_organization(&mut self, organization: &NewOrganization) -> Stored<Tenant>;
     /// Creates an account as a member of `tenant`.
