@@ -2,6 +2,8 @@
 //! PREPARE or COMMIT may take effect late, and any number of recoverers run beside the coordinator. Whatever the order,
 //! nothing is finished against the decision, and in the end all databases agree.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::collections::VecDeque;
 
 use coordinator::commit::{self, Answer, Outcome};
