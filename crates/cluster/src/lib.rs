@@ -1,1 +1,33 @@
-//! placeholder
+//! The three private PostgreSQL clusters: finding binaries, initialising, roles, starting, supervising, stopping,
+//! deleting, and the migrations of every database.
+//!
+//! Owns everything below `<data_dir>/pg` and `<data_dir>/secrets`, the operating system's processes behind them, and
+//! `migrations/`. May use sqlx, but never its checked macros, so that stale query caches can be refreshed with the
+//! clusters that this crate starts. Depends on kernel only. Read [`clusters`] first.
+
+mod account;
+mod bootstrap;
+pub mod clusters;
+mod error;
+mod initdb;
+mod install;
+mod marker;
+pub mod migrate;
+mod place;
+mod postmaster;
+mod process;
+mod progress;
+mod reset;
+mod secret;
+mod settings;
+mod supervise;
+
+pub use bootstrap::{Role, prepare_database};
+pub use clusters::{Clusters, Options};
+pub use error::ClusterError;
+pub use install::{Install, NEWEST_MAJOR, OLDEST_MAJOR};
+pub use migrate::{MigrationError, MigrationStatus, Migrations};
+pub use postmaster::StopMode;
+pub use progress::Progress;
+pub use reset::{Removed, reset};
+pub use supervise::State;

@@ -1,1 +1,16 @@
-//! placeholder
+//! What tests of other crates need: three fresh databases, clusters of their own to break, and the real test data.
+//!
+//! For `[dev-dependencies]` only. Depends on cluster and kernel, so that the crates above them can use it in their
+//! tests. Everything here panics rather than answer errors: a test that cannot have its databases has failed. Read
+//! [`databases`] first.
+
+pub mod clusters;
+mod data;
+pub mod databases;
+mod place;
+mod watchdog;
+
+pub use cluster::{Role, State, StopMode};
+pub use clusters::TestClusters;
+pub use data::test_data;
+pub use databases::TestDatabases;

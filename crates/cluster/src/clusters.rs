@@ -1,0 +1,255 @@
+//! The three clusters of one data directory, from start to stop.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use kernel::Database;
+use sqlx::postgres::PgConnectOptions;
+use tokio::sync::watch;
+
+use crate::account::Account;
+use crate::bootstrap::{self, Role};
+use crate::error::ClusterError;
+use crate::initdb;
+use crate::install::Install;
+use crate::marker::Marker;
+use crate::place::Place;
+use crate::postmaster::{Spec, StopMode};
+use crate::progress::Progress;
+use crate::secret;
+use crate::settings::{self, Settings};
+use crate::supervise::{State, Supervised};
+
+/// What a caller can choose.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The folder that is given to the clusters; created if it does not exist.
+    pub data_dir: PathBuf,
+    /// The folder with PostgreSQL's programs (`SALUS_PG_BIN`); `None` searches PATH and the usual folders.
+    pub binaries: Option<PathBuf>,
+    /// Connections that each cluster accepts.
+    pub max_connections: u32,
+    /// Transactions that each cluster can hold prepared; the limit of cross-database commits in flight.
+    pub max_prepared_transactions: u32,
+    /// Each cluster's own page cache, MiB.
+    pub shared_buffers_mib: u32,
+    /// How long a cluster may take to accept connections, recovery after a crash included.
+    pub start_timeout: Duration,
+    /// How long a fast shutdown may take before it becomes an immediate one.
+    pub stop_timeout: Duration,
+    /// Where clusters live whose data directory the postmasters' user cannot reach.
+    pub state_dir: PathBuf,
+}
+
+impl Options {
+    /// The usual choices for a data directory.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Options {
+        let state_dir = if cfg!(target_os = "macos") { "/usr/local/var/salus" } else { "/var/lib/salus" };
+        Options {
+            data_dir: data_dir.into(),
+            binaries: None,
+            max_connections: 100,
+            max_prepared_transactions: 200,
+            shared_buffers_mib: 128,
+            start_timeout: Duration::from_secs(300),
+            stop_timeout: Duration::from_secs(30),
+            state_dir: PathBuf::from(state_dir),
+        }
+    }
+}
+
+/// Three running clusters. Their data directory is locked while this value lives. Call [`Clusters::stop`] before
+/// dropping it: a drop only tells the postmasters to end and does not wait for that.
+#[derive(Debug)]
+pub struct Clusters {
+    place: Place,
+    specs: [Arc<Spec>; 3],
+    members: [Supervised; 3],
+    install: Install,
+}
+
+impl Clusters {
+    /// Finds the binaries, takes the data directory, makes the clusters that do not exist, takes over postmasters
+    /// that an earlier server left, starts the others, and brings roles and databases up to date; all three at the
+    /// same time. `progress` hears of each step.
+    ///
+    /// Errors: any [`ClusterError`]; what had been started by then is told to end.
+    pub async fn start(
+        options: Options,
+        progress: impl Fn(Progress) + Send + Sync + 'static,
+    ) -> Result<Clusters, ClusterError> {
+        let progress: Arc<dyn Fn(Progress) + Send + Sync> = Arc::new(progress);
+        let told = Arc::clone(&progress);
+        let prepared = tokio::task::spawn_blocking(move || prepare(&options, &*told)).await;
+        let (place, install, specs) = match prepared {
+            Ok(result) => result?,
+            Err(failure) => std::panic::resume_unwind(failure.into_panic()),
+        };
+        let opening = specs.iter().map(|spec| {
+            // Tasks, so that the three work in parallel; aborted when this future is dropped or one fails.
+            let (spec, progress) = (Arc::clone(spec), Arc::clone(&progress));
+            async move {
+                let task = tokio::spawn(async move { open(spec, &*progress).await });
+                match AbortOnDrop(task).join().await {
+                    Ok(result) => result,
+                    Err(failure) => std::panic::resume_unwind(failure.into_panic()),
+                }
+            }
+        });
+        let [auth, phi, clinical] = <[Supervised; 3]>::try_from(try_join_all(opening).await?)
+            .map_err(|_| ClusterError::NotSupervised(Database::Auth))?;
+        Ok(Clusters { place, specs, members: [auth, phi, clinical], install })
+    }
+
+    /// The binaries in use.
+    pub fn install(&self) -> &Install {
+        &self.install
+    }
+
+    /// The data directory, canonical.
+    pub fn data_dir(&self) -> &Path {
+        &self.place.data_dir
+    }
+
+    /// The folder that holds the clusters: in the data directory, or elsewhere if [`Progress::Elsewhere`] said so.
+    pub fn home(&self) -> &Path {
+        &self.place.home
+    }
+
+    /// One cluster's data directory.
+    pub fn cluster_folder(&self, database: Database) -> PathBuf {
+        self.place.cluster(database)
+    }
+
+    /// How to log in to a database as a role.
+    pub fn options(&self, database: Database, role: Role) -> PgConnectOptions {
+        self.options_for(database, role, database.name())
+    }
+
+    /// How to log in to another database of the same cluster: for tests, which make their own.
+    pub fn options_for(&self, database: Database, role: Role, database_name: &str) -> PgConnectOptions {
+        self.specs[database.index()].options(role, database_name)
+    }
+
+    /// What a cluster is doing, and a way to wait for changes.
+    pub fn state(&self, database: Database) -> watch::Receiver<State> {
+        self.members[database.index()].state()
+    }
+
+    /// Stops one cluster and keeps it stopped; the others go on.
+    ///
+    /// Errors: [`ClusterError::TooSlow`] if it does not end even when killed.
+    pub async fn stop_one(&self, database: Database, mode: StopMode) -> Result<(), ClusterError> {
+        self.members[database.index()].stop(mode).await
+    }
+
+    /// Starts a cluster that was stopped with [`Clusters::stop_one`] and waits until it accepts connections.
+    pub async fn start_one(&self, database: Database) -> Result<(), ClusterError> {
+        self.members[database.index()].start().await
+    }
+
+    /// Stops all clusters, in parallel, those that were taken over too. They can be started again one by one.
+    pub async fn stop(&self) -> Result<(), ClusterError> {
+        let stops = self.members.iter().map(|member| member.stop(StopMode::Fast));
+        let results = futures::future::join_all(stops).await;
+        results.into_iter().collect()
+    }
+}
+
+impl Drop for Clusters {
+    fn drop(&mut self) {
+        for (spec, member) in self.specs.iter().zip(&self.members) {
+            if *member.state().borrow() != State::Stopped {
+                tracing::warn!(database = %spec.database, "dropped without stop: telling the cluster to end");
+            }
+        }
+    }
+}
+
+/// Everything before the first process: binaries, folders, lock, passwords.
+fn prepare(
+    options: &Options,
+    progress: &(dyn Fn(Progress) + Send + Sync),
+) -> Result<(Place, Install, [Arc<Spec>; 3]), ClusterError> {
+    // Binaries are looked for before anything is created, so that a machine without them stays as it was.
+    let install = Install::find(options.binaries.as_deref(), existing_major(&options.data_dir))?;
+    progress(Progress::Binaries { version: install.version.clone(), folder: install.bin.clone() });
+    let place = Place::take(&options.data_dir, &options.state_dir, progress)?;
+    for database in Database::ALL {
+        initdb::check_major(&install, database, &place.cluster(database))?;
+    }
+    let spec = |database| -> Result<Arc<Spec>, ClusterError> {
+        let password = |role| secret::load_or_create(&place.data_dir, database, role);
+        Ok(Arc::new(Spec {
+            database,
+            install: install.clone(),
+            account: place.account.clone(),
+            cluster: place.cluster(database),
+            socket_folder: place.socket_folder(database),
+            settings: Settings {
+                max_connections: options.max_connections,
+                max_prepared_transactions: options.max_prepared_transactions,
+                shared_buffers_mib: options.shared_buffers_mib,
+            },
+            passwords: [password(Role::Superuser)?, password(Role::Owner)?, password(Role::App)?],
+            start_timeout: options.start_timeout,
+            stop_timeout: options.stop_timeout,
+        }))
+    };
+    let specs = [spec(Database::Auth)?, spec(Database::Phi)?, spec(Database::Clinical)?];
+    Ok((place, install, specs))
+}
+
+/// The major version of the clusters that a data directory has already, so that fitting binaries are preferred.
+fn existing_major(data_dir: &Path) -> Option<u32> {
+    let marker = Marker::read(data_dir).ok()??;
+    let folders = Database::ALL.into_iter().map(|database| marker.home.join(database.name()));
+    folders.into_iter().find_map(|folder| initdb::major_of(&folder).ok()??.parse().ok())
+}
+
+/// Brings one cluster up.
+async fn open(
+    spec: Arc<Spec>,
+    progress: &(dyn Fn(Progress) + Send + Sync),
+) -> Result<Supervised, ClusterError> {
+    let Spec { database, install, account, cluster, socket_folder, .. } = &*spec;
+    let database = *database;
+    if !cluster.exists() {
+        progress(Progress::Initialising(database));
+        let password = &spec.passwords[Role::Superuser.index()];
+        initdb::create(install, account, database, cluster, password).await?;
+    }
+    // As root over clusters that an ordinary user made, or the other way round, ownership decides who may serve them.
+    Account::own_folder(account, cluster)?;
+    let changed = settings::write(&spec.settings, account, cluster, socket_folder)?;
+    let postmaster = match spec.adopt(changed).await? {
+        Some(postmaster) => {
+            progress(Progress::Adopted { database, pid: postmaster.pid });
+            postmaster
+        }
+        None => {
+            progress(Progress::Starting(database));
+            spec.start(progress).await?
+        }
+    };
+    bootstrap::run(database, &spec.options(Role::Superuser, "postgres"), &spec.passwords).await?;
+    progress(Progress::Ready(database));
+    Ok(Supervised::begin(spec, postmaster))
+}
+
+/// A task that ends with whoever waits for it.
+struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
+
+impl<T> AbortOnDrop<T> {
+    async fn join(mut self) -> Result<T, tokio::task::JoinError> {
+        (&mut self.0).await
+    }
+}
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
