@@ -194,37 +194,44 @@ pub(crate) async fn resolve(records: &mut PgRecords<'_>, keys: &[Key]) -> Stored
     distinct.sort_unstable();
     let (anchored, own): (Vec<usize>, Vec<usize>) =
         distinct.iter().copied().partition(|slot| is_anchored(records.database, &keys[*slot]));
-    let (types, ids) = columns(own.iter().map(|slot| &keys[*slot]));
-    let (_, anchor_ids) = columns(anchored.iter().map(|slot| &keys[*slot]));
-    let rows = sqlx::query_as!(
-        HeadRow,
-        r#"
-        with anchors as (
-            select a.fhir_id, a.rid, a.deleted
-            from record.patient_anchor a
-            where a.tenant = $3 and a.fhir_id = any($4::text[])
+    if !own.is_empty() {
+        let (types, ids) = columns(own.iter().map(|slot| &keys[*slot]));
+        let rows = sqlx::query_as!(
+            HeadRow,
+            r#"
+            select u.ord as "ord!", r.rid, r.version, r.last_updated, r.deleted, r.patient
+            from unnest($1::smallint[], $2::text[]) with ordinality as u (type, fhir_id, ord)
+            join record.resource r on r.tenant = $3 and r.type = u.type and r.fhir_id = u.fhir_id
+            "#,
+            &types,
+            &ids,
+            records.tenant.number(),
+        )
+        .fetch_all(&mut *records.connection)
+        .await
+        .map_err(|error| classify(records.database, error))?;
+        place(&mut heads, &own, rows)?;
+    }
+    if !anchored.is_empty() {
+        let (_, ids) = columns(anchored.iter().map(|slot| &keys[*slot]));
+        let rows = sqlx::query_as!(
+            HeadRow,
+            r#"
+            select u.ord as "ord!", a.rid, 0 as "version!", '1970-01-01Z'::timestamptz as "last_updated!", a.deleted,
+                a.rid as patient
+            from unnest($1::text[]) with ordinality as u (fhir_id, ord)
+            join record.patient_anchor a on a.tenant = $2 and a.fhir_id = u.fhir_id
             order by a.rid
             for key share of a
+            "#,
+            &ids,
+            records.tenant.number(),
         )
-        select u.ord as "ord!", r.rid as "rid!", r.version as "version!", r.last_updated as "last_updated!",
-            r.deleted as "deleted!", r.patient
-        from unnest($1::smallint[], $2::text[]) with ordinality as u (type, fhir_id, ord)
-        join record.resource r on r.tenant = $3 and r.type = u.type and r.fhir_id = u.fhir_id
-        union all
-        select cardinality($1::smallint[]) + u.ord, a.rid, 0, '1970-01-01Z'::timestamptz, a.deleted, a.rid
-        from unnest($4::text[]) with ordinality as u (fhir_id, ord)
-        join anchors a on a.fhir_id = u.fhir_id
-        "#,
-        &types,
-        &ids,
-        records.tenant.number(),
-        &anchor_ids,
-    )
-    .fetch_all(&mut *records.connection)
-    .await
-    .map_err(|error| classify(records.database, error))?;
-    let slots: Vec<usize> = own.iter().chain(&anchored).copied().collect();
-    place(&mut heads, &slots, rows)?;
+        .fetch_all(&mut *records.connection)
+        .await
+        .map_err(|error| classify(records.database, error))?;
+        place(&mut heads, &anchored, rows)?;
+    }
     for slots in slots_of.values() {
         for slot in &slots[1..] {
             heads[*slot] = heads[slots[0]];

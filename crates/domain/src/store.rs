@@ -5,8 +5,8 @@ mod records;
 
 pub use accounts::{Account, Accounts, Membership, NewAccount, NewOrganization, StoredSigningKey};
 pub use records::{
-    Anchor, Archive, Body, Changes, Criterion, Draft, Found, Head, Key, Match, Page, Prepared, PreparedIndex, Records, SearchPage,
-    VersionEntry,
+    Anchor, Archive, Body, Changes, Criterion, Draft, Found, Head, Key, Match, Page, Prepared, PreparedIndex,
+    Records, SearchPage, VersionEntry,
 };
 
 use kernel::{Classify, Database, ErrorKind, TransactionId};
@@ -76,9 +76,9 @@ impl Classify for StoreError {
             StoreError::Constraint { .. } => ErrorKind::Conflict,
             StoreError::TooCostly { .. } => ErrorKind::Busy,
             StoreError::InDoubt { .. } => ErrorKind::InDoubt,
-            StoreError::Corrupt { .. } | StoreError::OutsideTouches { .. } | StoreError::Unexpected { .. } => {
-                ErrorKind::Bug
-            }
+            StoreError::Corrupt { .. }
+            | StoreError::OutsideTouches { .. }
+            | StoreError::Unexpected { .. } => ErrorKind::Bug,
         }
     }
 }

@@ -157,7 +157,8 @@ pub struct Match {
     pub head: Head,
 }
 
-/// The records of one database inside a transaction. Each method is one statement, whatever the number of records.
+/// The records of one database inside a transaction. Each method is one statement, two where patients are answered by
+/// anchors, whatever the number of records.
 #[async_trait]
 pub trait Records: Send {
     /// Seals the body (the final wire JSON) and hashes what search needs. Pure.
