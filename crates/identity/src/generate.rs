@@ -65,7 +65,8 @@ mod tests {
             password.expose().bytes().for_each(|byte| counts[usize::from(byte)] += 1);
             assert!(seen.insert(password.expose().clone()));
         }
-        // 24,000 characters over 55: 436 expected, standard deviation 21. Seven deviations never happen by chance.
+        // 24,000 characters over 55: 436 expected, standard deviation 21. Seven deviations never happen by
+        // chance.
         for byte in ALPHABET {
             let count = counts[usize::from(*byte)];
             assert!((290..=583).contains(&count), "{} came {count} times", char::from(*byte));

@@ -1,7 +1,7 @@
 //! Passwords: argon2id (RFC 9106) in PHC strings.
 //!
-//! Hashing costs tens of milliseconds and the memory of [`PasswordCost`]: the caller runs it on a bounded pool, not
-//! on the threads that serve requests.
+//! Hashing costs tens of milliseconds and the memory of [`PasswordCost`]: the caller runs it on a bounded
+//! pool, not on the threads that serve requests.
 
 use argon2::password_hash::PasswordHasher as _;
 use argon2::password_hash::PasswordVerifier as _;
@@ -18,7 +18,8 @@ pub const PASSWORD_BYTES_MAX: usize = 1024;
 
 const HASH_BYTES: usize = 32;
 const SALT_BYTES: usize = 16;
-/// What a stored hash may ask of us, so that one planted row cannot take all memory: 1 GiB, 16 passes, 16 lanes.
+/// What a stored hash may ask of us, so that one planted row cannot take all memory: 1 GiB, 16 passes, 16
+/// lanes.
 const STORED_MAX: PasswordCost = PasswordCost { memory_kib: 1 << 20, passes: 16, lanes: 16 };
 
 /// What one hash costs.
@@ -51,7 +52,8 @@ pub enum PasswordError {
     /// The cost is outside of what argon2 allows, or the memory could not be had.
     #[error("argon2 cannot work with this cost")]
     Cost,
-    /// The stored hash is not one that this crate makes: damaged, of another algorithm, or absurdly expensive.
+    /// The stored hash is not one that this crate makes: damaged, of another algorithm, or absurdly
+    /// expensive.
     #[error("the stored password hash cannot be read")]
     StoredHash,
 }
@@ -98,8 +100,8 @@ impl PasswordHasher {
             .map_err(|_| PasswordError::Cost)
     }
 
-    /// Compares a password with a stored PHC string, at the cost that the string names. A password of forbidden
-    /// length is wrong without being hashed, whoever's it is.
+    /// Compares a password with a stored PHC string, at the cost that the string names. A password of
+    /// forbidden length is wrong without being hashed, whoever's it is.
     ///
     /// # Errors
     /// [`PasswordError::StoredHash`].
@@ -136,8 +138,8 @@ impl PasswordHasher {
         }
     }
 
-    /// A PHC string at today's cost that no password matches. Comparing with it for an unknown user takes as long as
-    /// comparing for a known one (ASVS 6.3.8).
+    /// A PHC string at today's cost that no password matches. Comparing with it for an unknown user takes as
+    /// long as comparing for a known one (ASVS 6.3.8).
     pub fn dummy(&self) -> &Secret<String> {
         &self.dummy
     }
@@ -147,8 +149,8 @@ impl PasswordHasher {
     }
 }
 
-/// The password in Unicode normal form C, because keyboards differ in how they compose the same letter (RFC 8265
-/// section 4.2 asks for it); otherwise unchanged: no trimming, no case folding.
+/// The password in Unicode normal form C, because keyboards differ in how they compose the same letter (RFC
+/// 8265 section 4.2 asks for it); otherwise unchanged: no trimming, no case folding.
 fn normalized(password: &Secret<String>) -> Result<Zeroizing<String>, PasswordError> {
     let password = password.expose();
     if password.is_empty() || password.len() > PASSWORD_BYTES_MAX {
@@ -160,7 +162,8 @@ fn normalized(password: &Secret<String>) -> Result<Zeroizing<String>, PasswordEr
     Ok(normalized)
 }
 
-/// A well-formed PHC string of random salt and random hash: nobody has its password, and making it costs nothing.
+/// A well-formed PHC string of random salt and random hash: nobody has its password, and making it costs
+/// nothing.
 fn dummy(cost: PasswordCost) -> Result<Secret<String>, PasswordError> {
     let mut random = [0; SALT_BYTES + HASH_BYTES];
     getrandom::fill(&mut random).map_err(|_| PasswordError::NoRandomness)?;
@@ -215,7 +218,8 @@ mod tests {
 
     #[test]
     fn a_hash_made_elsewhere_is_understood() {
-        // The answer of the reference implementation (phc-winner-argon2) to `password` and `somesalt` at 64 MiB.
+        // The answer of the reference implementation (phc-winner-argon2) to `password` and `somesalt` at 64
+        // MiB.
         let stored = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
         let outcome = cheap().verify(&secret("password"), &secret(stored));
         assert_eq!(outcome, Ok(Verified { ok: true, needs_rehash: true }));

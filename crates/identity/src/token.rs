@@ -4,8 +4,9 @@
 //! {"alg":"EdDSA","typ":"at+jwt","kid":"<thumbprint>"} . {claims} . signature
 //! ```
 //!
-//! A header holds these three members and no other: nothing in a token can name a key, an algorithm or a place to
-//! fetch one from. [`key`] makes and keeps keys, [`claims`] says what a token carries, [`verifier`] decides.
+//! A header holds these three members and no other: nothing in a token can name a key, an algorithm or a
+//! place to fetch one from. [`key`] makes and keeps keys, [`claims`] says what a token carries, [`verifier`]
+//! decides.
 
 pub mod claims;
 pub mod key;
@@ -24,11 +25,11 @@ use std::time::Duration;
 pub const TOKEN_BYTES_MAX: usize = 4 * 1024;
 /// Longest life of a token, from `iat` to `exp`.
 pub const LIFETIME_MAX: Duration = Duration::from_secs(10 * 60);
-/// How far another instance's clock may be ahead of ours: `iat` and `nbf` may lie this far in the future. There is
-/// no leeway on `exp`.
+/// How far another instance's clock may be ahead of ours: `iat` and `nbf` may lie this far in the future.
+/// There is no leeway on `exp`.
 pub const LEEWAY: Duration = Duration::from_secs(5);
-/// How long a token that was found good is believed without looking again, and so the longest time for which the
-/// removal of a key can go unnoticed.
+/// How long a token that was found good is believed without looking again, and so the longest time for which
+/// the removal of a key can go unnoticed.
 pub const CACHED: Duration = Duration::from_secs(5);
 
 const ALGORITHM: &str = "EdDSA";

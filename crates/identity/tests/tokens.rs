@@ -378,8 +378,8 @@ fn what_is_no_jwt_is_refused() {
     let [header, payload, signature] = good.split('.').collect::<Vec<_>>().try_into().unwrap();
     let padded = |part: &str| URL_SAFE.encode(URL_SAFE_NO_PAD.decode(part).unwrap());
     let standard = STANDARD.encode([0xfb, 0xff, 0xfe]);
-    // The last character of a 64-byte signature has four bits that mean nothing: setting one of them is no second way
-    // to write the token.
+    // The last character of a 64-byte signature has four bits that mean nothing: setting one of them is no
+    // second way to write the token.
     let last = char::from(good.as_bytes()[good.len() - 1] + 1);
     let loose = format!("{}{last}", &good[..good.len() - 1]);
     for token in [

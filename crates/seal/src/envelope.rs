@@ -8,9 +8,10 @@
 //! last 16       tag
 //! ```
 //!
-//! Format and key identifier are authenticated with the caller's context, so neither can be exchanged. GCM-SIV
-//! (RFC 8452) is chosen over GCM because a repeated nonce then shows no more than that two equal plain texts in
-//! equal places are equal, and a body is re-sealed under the same key for as long as the installation lives.
+//! Format and key identifier are authenticated with the caller's context, so neither can be exchanged.
+//! GCM-SIV (RFC 8452) is chosen over GCM because a repeated nonce then shows no more than that two equal
+//! plain texts in equal places are equal, and a body is re-sealed under the same key for as long as the
+//! installation lives.
 
 use aes_gcm_siv::aead::{AeadInOut, KeyInit};
 use aes_gcm_siv::{Aes256GcmSiv, Nonce, Tag};
@@ -34,8 +35,8 @@ const LENGTH_BYTES: usize = 4;
 /// Below this lz4 has nothing to find and only costs time, bytes.
 const COMPRESS_FROM_BYTES: usize = 64;
 
-/// Whether a plain text may be compressed before it is sealed. The length of a sealed value then tells a little of
-/// its content, which a record body or a query can afford and a secret cannot.
+/// Whether a plain text may be compressed before it is sealed. The length of a sealed value then tells a
+/// little of its content, which a record body or a query can afford and a secret cannot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Compression {
     Allowed,
@@ -105,7 +106,8 @@ impl Envelope {
         if format == FORMAT_LZ4 { decompressed(&plain) } else { Ok(plain) }
     }
 
-    /// What the tag covers besides the plain text: format and key identifier, of fixed length, then the context.
+    /// What the tag covers besides the plain text: format and key identifier, of fixed length, then the
+    /// context.
     fn authenticated(&self, format: u8, context: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(NONCE_AT + context.len());
         bytes.push(format);
@@ -147,8 +149,8 @@ fn compressed(plain: &[u8], compression: Compression) -> Option<Vec<u8>> {
     Some(sealed)
 }
 
-/// Undoes [`compressed`]. The bytes are already authenticated, so a failure means that whoever holds the key sealed
-/// nonsense; the bound on the declared length holds all the same.
+/// Undoes [`compressed`]. The bytes are already authenticated, so a failure means that whoever holds the key
+/// sealed nonsense; the bound on the declared length holds all the same.
 fn decompressed(bytes: &[u8]) -> Result<Vec<u8>, UnsealError> {
     let (length, block) = bytes.split_first_chunk::<LENGTH_BYTES>().ok_or(UnsealError::Refused)?;
     let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| UnsealError::Refused)?;

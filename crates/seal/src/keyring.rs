@@ -1,7 +1,7 @@
 //! The keyring: everything derived from one master key.
 //!
-//! Derivation is HKDF-SHA-256 (RFC 5869). The `info` of each derived key names its purpose and, where it belongs to
-//! an organization, the database and the tenant; no two purposes share a key.
+//! Derivation is HKDF-SHA-256 (RFC 5869). The `info` of each derived key names its purpose and, where it
+//! belongs to an organization, the database and the tenant; no two purposes share a key.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -24,13 +24,15 @@ use crate::tenant::TenantKeys;
 /// Longest text that is tried as a cursor, characters: longer ones cannot come from a URL that we accept.
 pub const CURSOR_CHARACTERS_MAX: usize = kernel::limits::URL_BYTES;
 
-/// Separates these derivations from any other use of the same 32 bytes, and one version of them from the next.
+/// Separates these derivations from any other use of the same 32 bytes, and one version of them from the
+/// next.
 const SALT: &[u8] = b"salus keyring 1";
 const CURSOR_FORMAT: u8 = 1;
 const CURSOR_NONCE_BYTES: usize = 12;
 const CURSOR_TAG_BYTES: usize = 16;
 
-/// Derives and keeps the keys of one master key. Shared by all requests; `Debug` shows the key's identifier alone.
+/// Derives and keeps the keys of one master key. Shared by all requests; `Debug` shows the key's identifier
+/// alone.
 pub struct Keyring {
     derivation: Hkdf<Sha256>,
     key_id: u32,
@@ -75,9 +77,9 @@ impl Keyring {
         Arc::clone(tenants.entry(place).or_insert_with(|| Arc::new(keys)))
     }
 
-    /// Seals what a server hands to a client to bring back, such as a page's position: base64url without padding,
-    /// 39 characters longer than the plain text would be. It opens only with the same `context`, which therefore
-    /// names whatever the cursor must not be carried to: user, tenant, query.
+    /// Seals what a server hands to a client to bring back, such as a page's position: base64url without
+    /// padding, 39 characters longer than the plain text would be. It opens only with the same `context`,
+    /// which therefore names whatever the cursor must not be carried to: user, tenant, query.
     ///
     /// # Errors
     /// [`SealError::NoRandomness`].
@@ -95,8 +97,8 @@ impl Keyring {
         Ok(URL_SAFE_NO_PAD.encode(sealed))
     }
 
-    /// Opens what [`Keyring::seal_cursor`] made. There is no key identifier in it: a cursor of another master key
-    /// is refused like a forged one.
+    /// Opens what [`Keyring::seal_cursor`] made. There is no key identifier in it: a cursor of another master
+    /// key is refused like a forged one.
     ///
     /// # Errors
     /// [`UnsealError`], but not `OtherKey`: to a client all of them mean that the cursor is no good.
@@ -146,8 +148,8 @@ impl fmt::Debug for Keyring {
     }
 }
 
-/// HKDF-Expand with an `info` that no other purpose, database or tenant shares: the purpose with its length before
-/// it, then nothing, or the database's code and the tenant's four bytes.
+/// HKDF-Expand with an `info` that no other purpose, database or tenant shares: the purpose with its length
+/// before it, then nothing, or the database's code and the tenant's four bytes.
 fn derive(
     derivation: &Hkdf<Sha256>,
     purpose: &'static [u8],

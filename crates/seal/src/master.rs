@@ -16,7 +16,8 @@ pub const MASTER_KEY_BYTES: usize = 32;
 const LENIENT: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 
-/// 32 secret bytes. Wiped when dropped; `Debug` shows nothing of it. Where it is kept is the caller's business.
+/// 32 secret bytes. Wiped when dropped; `Debug` shows nothing of it. Where it is kept is the caller's
+/// business.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct MasterKey([u8; MASTER_KEY_BYTES]);
 
@@ -31,8 +32,8 @@ impl MasterKey {
         Ok(key)
     }
 
-    /// Reads a key written as 64 hexadecimal digits or as base64 (standard or URL alphabet, padded or not), with
-    /// any white space around it.
+    /// Reads a key written as 64 hexadecimal digits or as base64 (standard or URL alphabet, padded or not),
+    /// with any white space around it.
     ///
     /// # Errors
     /// [`KeyTextError`], which never holds any of the text.

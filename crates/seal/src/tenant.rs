@@ -28,7 +28,8 @@ pub struct Place<'a> {
     pub deleted: bool,
 }
 
-/// Keys derived for one (database, tenant). Got from [`crate::Keyring::tenant`]; `Debug` shows whose they are.
+/// Keys derived for one (database, tenant). Got from [`crate::Keyring::tenant`]; `Debug` shows whose they
+/// are.
 pub struct TenantKeys {
     database: Database,
     tenant: Tenant,
@@ -45,7 +46,8 @@ impl TenantKeys {
         texts: Envelope,
         token_key: &Zeroizing<[u8; 32]>,
     ) -> TenantKeys {
-        // HMAC pads a shorter key with zeros to the block (RFC 2104); doing so here needs no fallible constructor.
+        // HMAC pads a shorter key with zeros to the block (RFC 2104); doing so here needs no fallible
+        // constructor.
         let mut block = Zeroizing::new([0; 64]);
         block[..token_key.len()].copy_from_slice(&**token_key);
         let tokens = Hmac::<Sha256>::new((&*block).into());
@@ -68,8 +70,8 @@ impl TenantKeys {
         self.bodies.unseal(&self.body_context(place), sealed)
     }
 
-    /// Seals a small field that is no record's body, such as the query of an audit row. The `purpose` names table
-    /// and column; unlike [`TenantKeys::seal`] it does not bind the text to one row.
+    /// Seals a small field that is no record's body, such as the query of an audit row. The `purpose` names
+    /// table and column; unlike [`TenantKeys::seal`] it does not bind the text to one row.
     ///
     /// # Errors
     /// [`SealError`].
@@ -86,9 +88,9 @@ impl TenantKeys {
     }
 
     /// The keyed hash under which a searchable text is indexed: the first 64 bits of HMAC-SHA-256 over type,
-    /// parameter, form and text. The `form` tells apart the kinds of text that one parameter indexes (word prefix,
-    /// whole value, code with its system ...). Equal texts have equal tokens within one organization, database,
-    /// type, parameter and form only.
+    /// parameter, form and text. The `form` tells apart the kinds of text that one parameter indexes (word
+    /// prefix, whole value, code with its system ...). Equal texts have equal tokens within one organization,
+    /// database, type, parameter and form only.
     pub fn token(&self, resource_type: i16, parameter: u16, form: u8, text: &str) -> i64 {
         let mut mac = self.tokens.clone();
         let [type_high, type_low] = resource_type.to_be_bytes();
@@ -123,7 +125,8 @@ impl TenantKeys {
     }
 
     fn owner_context(&self, context: &mut Vec<u8>) {
-        // The keys already differ by owner; naming it again costs nothing and holds should the derivation ever err.
+        // The keys already differ by owner; naming it again costs nothing and holds should the derivation
+        // ever err.
         context.push(self.database.code() as u8);
         context.extend_from_slice(&self.tenant.number().to_be_bytes());
     }

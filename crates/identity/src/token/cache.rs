@@ -24,8 +24,8 @@ struct Entry {
 }
 
 impl Entry {
-    /// Good from the moment of the check, for [`CACHED`], and never at or after `exp`. A clock that was set back
-    /// makes the entry worthless instead of long-lived.
+    /// Good from the moment of the check, for [`CACHED`], and never at or after `exp`. A clock that was set
+    /// back makes the entry worthless instead of long-lived.
     fn is_fresh(&self, now: DateTime<Utc>) -> bool {
         let age = now - self.seen_at;
         age >= TimeDelta::zero() && age.to_std().is_ok_and(|age| age < CACHED) && now < self.claims.exp
@@ -49,8 +49,9 @@ impl VerifiedTokens {
         shard.get(hash).filter(|entry| entry.is_fresh(now)).map(|entry| Arc::clone(&entry.claims))
     }
 
-    /// Remembers a token that was found good at `now`. A full shard forgets what is stale, and all of it if nothing
-    /// is: that costs some signature checks, and cannot happen more often than once in hundreds of good tokens.
+    /// Remembers a token that was found good at `now`. A full shard forgets what is stale, and all of it if
+    /// nothing is: that costs some signature checks, and cannot happen more often than once in hundreds of
+    /// good tokens.
     pub(super) fn insert(&self, hash: TokenHash, claims: &Arc<Claims>, now: DateTime<Utc>) {
         let mut shard = self.shard(&hash).write().unwrap_or_else(PoisonError::into_inner);
         if shard.len() >= SHARD_TOKENS_MAX && !shard.contains_key(&hash) {

@@ -61,8 +61,8 @@ pub(super) struct Payload<'a> {
     pub claims: &'a Claims,
 }
 
-/// What of a payload is read besides [`Claims`]: read apart, because serde flattens numbers wrongly when serde_json
-/// keeps their digits (its feature `arbitrary_precision`, which records need).
+/// What of a payload is read besides [`Claims`]: read apart, because serde flattens numbers wrongly when
+/// serde_json keeps their digits (its feature `arbitrary_precision`, which records need).
 #[derive(Deserialize)]
 pub(super) struct Origin {
     pub iss: String,

@@ -1,7 +1,7 @@
 //! JSON objects in which every member stands once.
 //!
-//! RFC 7519 section 4 lets a parser take the last of several claims of one name. Two parsers that choose differently
-//! read two different tokens, so here such an object is no token.
+//! RFC 7519 section 4 lets a parser take the last of several claims of one name. Two parsers that choose
+//! differently read two different tokens, so here such an object is no token.
 
 use std::collections::HashSet;
 use std::fmt;

@@ -135,8 +135,8 @@ impl PublicKey {
         PublicKey { kid: thumbprint(&key), key }
     }
 
-    /// The key's identifier: its JWK thumbprint (RFC 7638 with RFC 8037 section 2), so that it follows from the key
-    /// and cannot be given to two.
+    /// The key's identifier: its JWK thumbprint (RFC 7638 with RFC 8037 section 2), so that it follows from
+    /// the key and cannot be given to two.
     pub fn kid(&self) -> &str {
         &self.kid
     }

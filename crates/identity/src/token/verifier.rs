@@ -72,8 +72,8 @@ impl TokenVerifier {
         verifier
     }
 
-    /// Exchanges the keys and forgets all verified tokens. A token of a removed key that is being verified at this
-    /// very moment can be believed for [`super::CACHED`] more.
+    /// Exchanges the keys and forgets all verified tokens. A token of a removed key that is being verified at
+    /// this very moment can be believed for [`super::CACHED`] more.
     pub fn set_keys(&self, keys: impl IntoIterator<Item = PublicKey>) {
         let keys = keys.into_iter().map(|key| (key.kid().to_owned(), key)).collect();
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
@@ -99,8 +99,8 @@ impl TokenVerifier {
         Ok(claims)
     }
 
-    /// The payload's bytes, once the signature over them is known to be ours. Nothing of the payload is parsed
-    /// before that, and of the header only which of our keys it names.
+    /// The payload's bytes, once the signature over them is known to be ours. Nothing of the payload is
+    /// parsed before that, and of the header only which of our keys it names.
     fn signed_payload(&self, token: &str) -> Result<Vec<u8>, TokenError> {
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(TokenError::Malformed)?;
