@@ -2,6 +2,7 @@
 //! one gives their rows a shape.
 
 mod elements;
+/// The search parameters: their numbers, and where each type has their values.
 pub mod parameters;
 mod types;
 

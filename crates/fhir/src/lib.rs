@@ -6,15 +6,19 @@
 //! `tools/definitions`. Depends on `kernel` only. Read [`resource_type`] first, then [`search`] and [`extract`], which
 //! must agree and therefore share their terms.
 
+pub mod bundle;
+pub mod capability;
 pub mod date;
 pub mod definitions;
 pub mod etag;
 pub mod extract;
+pub mod json;
 pub mod outcome;
 pub mod prefer;
 pub mod reference;
 pub mod resource_type;
 pub mod search;
+pub mod structure;
 pub mod text;
 
 pub use definitions::ResourceType;
