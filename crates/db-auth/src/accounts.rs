@@ -29,8 +29,8 @@ impl<'c> PgAccounts<'c> {
             .fetch_one(&mut *self.connection)
             .await
             .map_err(classify)?;
-        sqlx::query!("select set_config('app.tenant', $1, true)", tenant)
-            .execute(&mut *self.connection)
+        sqlx::query_scalar!("select set_config('app.tenant', $1, true)", tenant)
+            .fetch_one(&mut *self.connection)
             .await
             .map_err(classify)?;
         Ok(before)
@@ -38,8 +38,8 @@ impl<'c> PgAccounts<'c> {
 
     /// The organizations of `account`, which becomes the account of the transaction.
     async fn memberships(&mut self, account: AccountId) -> Stored<Vec<Membership>> {
-        sqlx::query!("select set_config('app.account', $1, true)", account.to_string())
-            .execute(&mut *self.connection)
+        sqlx::query_scalar!("select set_config('app.account', $1, true)", account.to_string())
+            .fetch_one(&mut *self.connection)
             .await
             .map_err(classify)?;
         let rows = sqlx::query!(
