@@ -1,1 +1,7 @@
-//! placeholder
+//! The use cases: one file each, grouped by noun. A use case is a [`domain::Operation`], or arithmetic around one.
+//!
+//! Sees neither SQL nor HTTP: repositories come through [`domain::UnitOfWork`], requests have been understood before.
+//! May depend on `domain`, `fhir`, `identity`, `seal`. Read [`session`] first.
+
+pub mod bootstrap;
+pub mod session;

@@ -1,0 +1,59 @@
+//! The account behind a name typed at login.
+
+use domain::store::Account;
+use domain::{Context, Operation, StoreError, Touches, UnitOfWork};
+use kernel::Database;
+
+/// Longest name that is looked up, bytes.
+const USERNAME_BYTES: usize = 256;
+
+/// Looks an account up by the name typed at login. Case does not matter.
+#[derive(Clone, Debug)]
+pub struct FindAccount {
+    username: Option<String>,
+}
+
+impl FindAccount {
+    /// The lookup for a name as typed. A name that no account can have (empty, too long, with control characters)
+    /// finds nothing.
+    pub fn new(typed: &str) -> FindAccount {
+        let username = typed.to_lowercase();
+        let possible =
+            (1..=USERNAME_BYTES).contains(&username.len()) && !username.chars().any(char::is_control);
+        FindAccount { username: possible.then_some(username) }
+    }
+}
+
+impl Operation for FindAccount {
+    const NAME: &'static str = "session.find_account";
+    type Output = Option<Account>;
+    type Error = StoreError;
+
+    fn touches(&self) -> Touches {
+        Touches::reads(&[Database::Auth])
+    }
+
+    async fn run(&self, _: &Context, work: &mut dyn UnitOfWork) -> Result<Option<Account>, StoreError> {
+        match &self.username {
+            Some(username) => work.accounts()?.find_by_username(username).await,
+            None => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_looked_up_in_lower_case() {
+        assert_eq!(FindAccount::new("Admin").username.as_deref(), Some("admin"));
+    }
+
+    #[test]
+    fn names_that_no_account_can_have_are_not_looked_up() {
+        for odd in ["", "a\0b", "a\nb", &"x".repeat(USERNAME_BYTES + 1)] {
+            assert_eq!(FindAccount::new(odd).username, None);
+        }
+    }
+}
