@@ -29,7 +29,7 @@ pub struct Searched {
 /// One row of the result.
 struct Hit {
     fhir_id: String,
-    date_low: Option<DateTime<Utc>>,
+    main_date: Option<DateTime<Utc>>,
     row: SealedRow,
 }
 
@@ -99,7 +99,7 @@ fn after(hit: &Hit, search: &Search) -> Cursor {
     match search.sort.first() {
         None => Cursor { micros: None, id: None, rid },
         Some((SortKey::Date(_), _)) => {
-            let micros = hit.date_low.map_or(i64::MIN, |date| date.timestamp_micros());
+            let micros = hit.main_date.map_or(i64::MIN, |date| date.timestamp_micros());
             Cursor { micros: Some(micros), id: None, rid }
         }
         Some((SortKey::LastUpdated, _)) => {
@@ -118,7 +118,7 @@ async fn rows(connection: &mut PgConnection, database: Database, statement: Stat
         .map(|row| {
             Ok(Hit {
                 fhir_id: row.try_get("fhir_id")?,
-                date_low: row.try_get("date_low")?,
+                main_date: row.try_get("main_date")?,
                 row: SealedRow {
                     rid: row.try_get("rid")?,
                     version: row.try_get("version")?,

@@ -315,7 +315,7 @@ pub(crate) fn compile(
             });
             let union = selects.collect::<Vec<_>>().join(" union all ");
             format!(
-                "select rid, fhir_id, version, patient, last_updated, nullif(date_low, '-infinity') as date_low, body \
+                "select rid, fhir_id, version, patient, last_updated, nullif(date_low, '-infinity') as main_date, body \
                  from ({union}) as r order by {} limit {limit}",
                 order.clause()
             )
@@ -332,7 +332,7 @@ pub(crate) fn compile(
             }
             let filters = shared.join(" and ");
             format!(
-                "select rid, fhir_id, version, patient, last_updated, nullif(date_low, '-infinity') as date_low, body from ( \
+                "select rid, fhir_id, version, patient, last_updated, nullif(date_low, '-infinity') as main_date, body from ( \
                  select * from record.resource r where not r.deleted and {own} {walked} order by rid desc limit {WALK_ROWS} \
                  ) as r where {filters} order by rid desc limit {limit}"
             )
