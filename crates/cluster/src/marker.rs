@@ -8,6 +8,10 @@ use crate::error::ClusterError;
 
 /// The marker's name, in the data directory and in a home elsewhere.
 pub(crate) const NAME: &str = "salus-clusters";
+/// The clusters' folder below the data directory.
+pub(crate) const HOME: &str = "pg";
+/// The sockets' folder below the home.
+pub(crate) const SOCKETS: &str = "sockets";
 const FIRST_LINE: &str = "salus clusters 1";
 
 /// What a marker says.
@@ -39,6 +43,40 @@ impl Marker {
             line.map(PathBuf::from).filter(|path| path.is_absolute()).ok_or_else(damaged)
         };
         Ok(Some(Marker { data_dir: value("data_dir")?, home: value("home")?, sockets: value("sockets")? }))
+    }
+
+    /// The marker as it holds for the data directory in which it was found now, which may be a moved or copied one:
+    /// clusters inside it went with it; clusters elsewhere belong to the original as long as that exists.
+    pub fn resolve(self, data_dir: &Path) -> Result<Marker, ClusterError> {
+        let inside = self.is_inside();
+        if !inside && self.home.exists() {
+            let named = Marker::read(&self.home)?;
+            if named.is_none_or(|named| named.data_dir != self.data_dir) {
+                let reason = format!("{} says that its clusters live there", data_dir.display());
+                return Err(ClusterError::Foreign { folder: self.home, reason });
+            }
+        }
+        if self.data_dir == data_dir {
+            return Ok(self);
+        }
+        let copied = Marker::read(&self.data_dir)?.is_some();
+        let home = if inside { data_dir.join(HOME) } else { self.home.clone() };
+        if copied && !inside {
+            let reason =
+                format!("it is a copy of {}, whose clusters live elsewhere", self.data_dir.display());
+            return Err(ClusterError::Foreign { folder: data_dir.to_path_buf(), reason });
+        }
+        let sockets = match self.sockets.strip_prefix(&self.home) {
+            Ok(below) => home.join(below),
+            Err(_) if copied => home.join(SOCKETS),
+            Err(_) => self.sockets,
+        };
+        Ok(Marker { data_dir: self.data_dir, home, sockets })
+    }
+
+    /// Whether the clusters live in the data directory.
+    pub fn is_inside(&self) -> bool {
+        self.home == self.data_dir.join(HOME)
     }
 
     /// Writes the marker into a folder, whole or not at all. Paths that are not text on one line are refused, since
@@ -74,6 +112,30 @@ mod tests {
         let marker = Marker { data_dir: "/a b".into(), home: "/var/x".into(), sockets: "/tmp/s".into() };
         marker.write(folder.path()).unwrap();
         assert_eq!(Marker::read(folder.path()).unwrap(), Some(marker));
+    }
+
+    #[test]
+    fn a_moved_folder_takes_its_clusters_along_and_a_copy_never_takes_the_original_s() {
+        let root = tempfile::tempdir().unwrap();
+        let (old, new, away) = (root.path().join("old"), root.path().join("new"), root.path().join("away"));
+        for folder in [&old, &new, &away] {
+            fs::create_dir(folder).unwrap();
+        }
+        let inside = Marker { data_dir: old.clone(), home: old.join(HOME), sockets: "/tmp/s".into() };
+        let outside = Marker { data_dir: old.clone(), home: away.clone(), sockets: away.join(SOCKETS) };
+        outside.write(&away).unwrap();
+
+        assert_eq!(inside.clone().resolve(&new).unwrap().home, new.join(HOME));
+        assert_eq!(inside.clone().resolve(&new).unwrap().sockets, Path::new("/tmp/s"));
+        assert_eq!(outside.clone().resolve(&new).unwrap().home, away);
+        inside.write(&old).unwrap();
+        assert_eq!(inside.resolve(&new).unwrap().sockets, new.join(HOME).join(SOCKETS));
+        assert!(matches!(outside.clone().resolve(&new), Err(ClusterError::Foreign { .. })));
+        assert_eq!(outside.clone().resolve(&old).unwrap(), outside);
+
+        let stranger = Marker { data_dir: "/elsewhere".into(), ..outside.clone() };
+        stranger.write(&away).unwrap();
+        assert!(matches!(outside.resolve(&old), Err(ClusterError::Foreign { .. })));
     }
 
     #[test]

@@ -12,16 +12,12 @@ use nix::unistd::geteuid;
 
 use crate::account::Account;
 use crate::error::ClusterError;
-use crate::marker::{self, Marker};
+use crate::marker::{self, HOME, Marker, SOCKETS};
 use crate::progress::Progress;
 use crate::secret;
 
 /// The lock's name in the data directory.
 pub(crate) const LOCK: &str = "salus-clusters.lock";
-/// The clusters' folder below the data directory.
-const HOME: &str = "pg";
-/// The sockets' folder below the home.
-const SOCKETS: &str = "sockets";
 /// The longest path of a socket: `sockaddr_un.sun_path` has 104 bytes on macOS and 108 on Linux, with a closing NUL.
 const SOCKET_PATH_BYTES: usize = 103;
 /// The port of every cluster. It only names the socket file: no cluster listens on TCP.
@@ -57,14 +53,14 @@ impl Place {
             return Err(ClusterError::Foreign { folder: data_dir, reason });
         }
         let lock = lock(&data_dir)?;
-        let old = Marker::read(&data_dir)?;
+        let old = Marker::read(&data_dir)?.map(|marker| marker.resolve(&data_dir)).transpose()?;
         let existing = old.as_ref().map(|marker| marker.home.join(Database::Auth.name()));
         let account = Account::choose(existing.as_deref())?;
         if account.is_other() {
             progress(Progress::Account(account.name.clone()));
         }
         let home = match &old {
-            Some(marker) => known_home(marker, &data_dir, &account)?,
+            Some(marker) => known_home(marker, &account)?,
             None => new_home(&data_dir, state_dir, &account)?,
         };
         if let Some(blocked) = account.blocked_at(&data_dir).filter(|_| !home.starts_with(&data_dir)) {
@@ -124,14 +120,14 @@ pub(crate) fn lock(data_dir: &Path) -> Result<File, ClusterError> {
     Ok(file)
 }
 
-/// The home that a marker names, if the postmasters' user still reaches it.
-fn known_home(marker: &Marker, data_dir: &Path, account: &Account) -> Result<PathBuf, ClusterError> {
-    // A data directory that was moved takes its clusters with it; a home elsewhere stays where it is.
-    let inside = marker.home == marker.data_dir.join(HOME);
-    let home = if inside { data_dir.join(HOME) } else { marker.home.clone() };
-    if !inside && Marker::read(&home)?.is_none_or(|other| other.data_dir != marker.data_dir) {
-        let reason = format!("the marker of {} says that its clusters live there", data_dir.display());
-        return Err(ClusterError::Foreign { folder: home, reason });
+/// The home of clusters that exist, if the postmasters' user still reaches it.
+fn known_home(marker: &Marker, account: &Account) -> Result<PathBuf, ClusterError> {
+    let home = marker.home.clone();
+    if !home.exists() && !marker.is_inside() {
+        return Err(ClusterError::Foreign {
+            folder: home,
+            reason: "the clusters that lived there are gone".to_owned(),
+        });
     }
     match account.blocked_at(&home) {
         Some(blocked) => Err(ClusterError::Unreachable { home, user: account.name.clone(), blocked }),

@@ -34,17 +34,14 @@ const STOP_WITHIN: Duration = Duration::from_secs(20);
 /// runs on it, [`ClusterError::File`] if something could not be removed; then the marker stays, so that the reset
 /// can be tried again.
 pub async fn reset(data_dir: &Path) -> Result<Removed, ClusterError> {
-    let foreign = |folder: &Path, reason: &str| ClusterError::Foreign {
-        folder: folder.to_path_buf(),
-        reason: reason.to_owned(),
-    };
     let data_dir = fs::canonicalize(data_dir).map_err(ClusterError::file("find", data_dir))?;
-    let marker = Marker::read(&data_dir)?.ok_or_else(|| foreign(&data_dir, "it has no marker of ours"))?;
+    let marker = Marker::read(&data_dir)?.ok_or_else(|| ClusterError::Foreign {
+        folder: data_dir.clone(),
+        reason: "it has no marker of ours".to_owned(),
+    })?;
     let _lock = place::lock(&data_dir)?;
-    let inside = marker.home == data_dir.join("pg");
-    if !inside && marker.home.exists() && Marker::read(&marker.home)?.as_ref() != Some(&marker) {
-        return Err(foreign(&marker.home, "its marker does not name this data directory"));
-    }
+    let marker = marker.resolve(&data_dir)?;
+    let elsewhere = !marker.home.starts_with(&data_dir);
     for database in Database::ALL {
         let cluster = marker.home.join(database.name());
         if let Some(mut postmaster) = Postmaster::of(&cluster)? {
@@ -68,7 +65,7 @@ pub async fn reset(data_dir: &Path) -> Result<Removed, ClusterError> {
         }
     }
     remove_if_empty(&marker.sockets)?;
-    if !inside {
+    if elsewhere {
         for file in place::files_of(&marker.home) {
             remove_file(&file)?;
         }

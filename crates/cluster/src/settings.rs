@@ -77,7 +77,6 @@ fn conf(settings: &Settings, socket_folder: &Path) -> String {
          timezone = 'UTC'\n\
          shared_buffers = '{shared_buffers_mib}MB'\n\
          max_wal_size = '1GB'\n\
-         wal_compression = on\n\
          checkpoint_timeout = '5min'\n\
          random_page_cost = 1.1\n\
          autovacuum = on\n\

@@ -1,44 +1,32 @@
 //! Clusters of a test's own, for tests that stop, kill and restart them.
 
-use std::path::PathBuf;
+use std::path::Path;
 
-use cluster::{Clusters, Migrations, Options, Role, StopMode};
+use cluster::{Clusters, Migrations, Role, State, StopMode};
 use futures::future::try_join_all;
 use kernel::Database;
 use sqlx::postgres::PgConnectOptions;
 
-use crate::place::private_folder;
-use crate::watchdog::Watchdog;
+use crate::place::TestFolder;
 
 /// Three migrated clusters that one test has for itself. They end with this value, with the process, or when either
 /// is killed.
 #[derive(Debug)]
 pub struct TestClusters {
     clusters: Clusters,
-    folder: PathBuf,
-    _watchdog: Watchdog,
+    folder: TestFolder,
 }
 
 impl TestClusters {
     /// Starts and migrates three clusters (some seconds). Panics if it cannot.
     pub async fn dedicated() -> TestClusters {
-        let folder = private_folder();
-        let watchdog = match Watchdog::guard(&folder) {
-            Ok(watchdog) => watchdog,
-            Err(error) => panic!("the watchdog of the test clusters cannot be started: {error}"),
-        };
-        let mut options = Options::new(folder.join("data"));
-        options.binaries = std::env::var_os("SALUS_PG_BIN").map(PathBuf::from);
-        options.max_connections = 300;
-        options.shared_buffers_mib = 64;
-        // Never the machine's own state directory: what the watchdog does not see, nobody would remove.
-        options.state_dir = folder.join("state");
-        let clusters = match Clusters::start(options, |_| {}).await {
+        let folder = TestFolder::create();
+        let clusters = match Clusters::start(folder.options(), |_| {}).await {
             Ok(clusters) => clusters,
             Err(error) => panic!("the test clusters do not start: {}", chain(&error)),
         };
         migrate(&clusters).await;
-        TestClusters { clusters, folder, _watchdog: watchdog }
+        TestClusters { clusters, folder }
     }
 
     /// The clusters themselves.
@@ -47,8 +35,16 @@ impl TestClusters {
     }
 
     /// The private folder that holds everything of these clusters and is removed with them.
-    pub fn folder(&self) -> &std::path::Path {
-        &self.folder
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The process id of one cluster's postmaster, for tests that kill it; `None` while it does not run.
+    pub fn pid(&self, database: Database) -> Option<i32> {
+        match *self.clusters.state(database).borrow() {
+            State::Running { pid } => Some(pid),
+            State::Restarting { .. } | State::Stopped => None,
+        }
     }
 
     /// How to log in to a database as a role.

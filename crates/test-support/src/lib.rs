@@ -14,3 +14,4 @@ pub use cluster::{Role, State, StopMode};
 pub use clusters::TestClusters;
 pub use data::test_data;
 pub use databases::TestDatabases;
+pub use place::TestFolder;

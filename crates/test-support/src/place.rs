@@ -1,17 +1,55 @@
-//! A private folder for the clusters of a test process.
+//! A private folder for clusters, which nothing that runs in it outlives.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use cluster::Options;
 use nix::sys::statvfs::statvfs;
+
+use crate::watchdog::Watchdog;
+
+/// A folder for the clusters of a test. It is removed, and every postmaster in it ended, when this value is dropped
+/// or this process ends, however it ends.
+#[derive(Debug)]
+pub struct TestFolder {
+    path: PathBuf,
+    _watchdog: Watchdog,
+}
+
+impl TestFolder {
+    /// Makes the folder. Panics if it cannot.
+    pub fn create() -> TestFolder {
+        let path = private_folder();
+        match Watchdog::guard(&path) {
+            Ok(watchdog) => TestFolder { path, _watchdog: watchdog },
+            Err(error) => panic!("the watchdog of the test clusters cannot be started: {error}"),
+        }
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Options for clusters in this folder: the data directory is `data`, and the state directory `state`, never the
+    /// machine's own, because what the watchdog does not see nobody would remove.
+    pub fn options(&self) -> Options {
+        let mut options = Options::new(self.path.join("data"));
+        options.binaries = std::env::var_os("SALUS_PG_BIN").map(PathBuf::from);
+        options.max_connections = 300;
+        options.shared_buffers_mib = 64;
+        options.state_dir = self.path.join("state");
+        options
+    }
+}
 
 /// Free memory that the clusters' folder may take, bytes, before it is put on disk instead.
 const MEMORY_NEEDED_BYTES: u64 = 4 << 30;
 
 /// Makes a folder that the postmasters' user can enter: in memory where there is plenty, because the many syncs of
-/// many small tests are then free, else in the temporary directory. Nothing removes it but the watchdog.
-pub(crate) fn private_folder() -> PathBuf {
+/// many small tests are then free, else in the temporary directory.
+fn private_folder() -> PathBuf {
     let memory = Path::new("/dev/shm");
     let roomy = statvfs(memory).is_ok_and(|file_system| {
         let free = u128::from(file_system.blocks_available()) * u128::from(file_system.fragment_size());

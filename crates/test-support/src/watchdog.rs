@@ -20,10 +20,10 @@ serves() {
     fi
 }
 running() {
-    for cluster in "$folder"/data/pg/auth "$folder"/data/pg/phi "$folder"/data/pg/clinical; do
-        pid=$(head -n 1 "$cluster/postmaster.pid" 2>/dev/null)
+    find "$folder" -name postmaster.pid | while IFS= read -r file; do
+        pid=$(head -n 1 "$file" 2>/dev/null)
         case "$pid" in '' | *[!0-9]*) continue ;; esac
-        if serves "$pid" "$cluster"; then echo "$pid"; fi
+        if serves "$pid" "${file%/postmaster.pid}"; then echo "$pid"; fi
     done
 }
 folder=$1
@@ -46,7 +46,7 @@ pub(crate) struct Watchdog {
 }
 
 impl Watchdog {
-    /// Guards the clusters with the data directory `folder/data`, and `folder` itself.
+    /// Guards every cluster in `folder`, and `folder` itself.
     pub fn guard(folder: &Path) -> io::Result<Watchdog> {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", SCRIPT, "salus-test-watchdog"]).arg(folder).current_dir("/").process_group(0);
