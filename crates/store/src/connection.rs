@@ -1,0 +1,216 @@
+//! Connections to one database: a pool as factory and limit, and a list of the connections last used before it.
+//!
+//! The pool tests a connection each time it is taken or given back; at a read's cost of a tenth of a millisecond that is
+//! half of it. The list hands the connection that was finished last to the next who asks, untested. One that turns out
+//! dead on its first statement is [replaced](Connection::replace). The permits are counted here and not by the pool,
+//! because the pool cannot see the connections that lie in the list.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use domain::{StoreError, Stored};
+use kernel::{Database, limits};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, PgConnection, PgPool, Postgres};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::health::DatabaseState;
+use crate::options::StoreOptions;
+
+/// How long a connection lies in the list before the pool gets it back.
+const IDLE: Duration = Duration::from_secs(10);
+/// How long a connection is handed on without the pool seeing it; only the pool knows its age and ends it.
+const UNSEEN: Duration = Duration::from_secs(600);
+/// The oldest a connection becomes, so that a server's memory of one is bounded.
+const LIFETIME: Duration = Duration::from_secs(1_800);
+/// Time to open a connection that belongs to no pool.
+pub(crate) const CONNECT: Duration = Duration::from_secs(2);
+
+/// The connections of one database.
+pub(crate) struct Connections {
+    pub(crate) database: Database,
+    pool: PgPool,
+    dedicated: PgConnectOptions,
+    permits: Arc<Semaphore>,
+    list: Mutex<Vec<Idle>>,
+    /// Written by the probe alone.
+    pub(crate) state: watch::Sender<DatabaseState>,
+}
+
+struct Idle {
+    connection: PoolConnection<Postgres>,
+    from_pool: Instant,
+    since: Instant,
+}
+
+impl Connections {
+    pub(crate) fn new(options: &StoreOptions, database: Database) -> Connections {
+        // Testing costs a round trip, but whoever comes to the pool found the list empty: it is rare, and after a
+        // server's restart it is what finds the dead ones.
+        let pool = PgPoolOptions::new()
+            .max_connections(options.max_connections)
+            .acquire_timeout(limits::ACQUIRE)
+            .max_lifetime(LIFETIME)
+            .idle_timeout(Duration::from_secs(300))
+            .test_before_acquire(true)
+            .connect_lazy_with(options.session(database, "request"));
+        Connections {
+            database,
+            pool,
+            dedicated: options.session(database, "store"),
+            permits: Arc::new(Semaphore::new(options.max_connections as usize)),
+            list: Mutex::new(Vec::new()),
+            state: watch::Sender::new(DatabaseState::Unknown),
+        }
+    }
+
+    /// A connection for one request.
+    ///
+    /// # Errors
+    /// `Unavailable` at once where the database is down, and after [`limits::ACQUIRE`] where none comes free.
+    pub(crate) async fn checkout(self: &Arc<Self>) -> Stored<Connection> {
+        let permit = self.unless_down(Arc::clone(&self.permits).acquire_owned()).await?;
+        let permit = permit.map_err(|_| self.unavailable())?;
+        let found = self.list().pop();
+        match found {
+            Some(Idle { connection, from_pool, .. }) => {
+                Ok(Connection { inner: connection, home: Arc::clone(self), permit, from_pool, reused: true })
+            }
+            None => self.fresh(permit).await,
+        }
+    }
+
+    /// A connection that has just answered.
+    async fn fresh(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> Stored<Connection> {
+        let mut inner = self.unless_down(self.pool.acquire()).await?.map_err(|_| self.unavailable())?;
+        inner.close_on_drop();
+        let from_pool = Instant::now();
+        Ok(Connection { inner, home: Arc::clone(self), permit, from_pool, reused: false })
+    }
+
+    /// A connection that belongs to no pool: for the probe, recovery and the audit writer, which must work while the
+    /// pool is exhausted. `settings` are set for its session.
+    pub(crate) async fn dedicated(&self, settings: &[(&str, &str)]) -> Result<PgConnection, sqlx::Error> {
+        let options = self.dedicated.clone().options(settings.iter().copied());
+        crate::sql::within(CONNECT, options.connect()).await
+    }
+
+    /// Whether the probe says that there is no use in trying.
+    pub(crate) fn is_down(&self) -> bool {
+        self.state.borrow().is_out()
+    }
+
+    /// Closes what lies in the list: the server was restarted, or its sessions were ended.
+    pub(crate) fn forget(&self) {
+        let dropped = std::mem::take(&mut *self.list());
+        drop(dropped);
+    }
+
+    /// Gives what was not used for [`IDLE`] back to the pool. The list is ordered: the oldest lie at the bottom.
+    pub(crate) fn sweep(&self) {
+        let mut list = self.list();
+        let stale = list.iter().take_while(|idle| idle.since.elapsed() >= IDLE).count();
+        list.drain(..stale).for_each(|idle| give_back(idle.connection));
+    }
+
+    /// Ends everything; who asks afterwards is told that the database is unavailable.
+    pub(crate) async fn close(&self) {
+        self.permits.close();
+        self.forget();
+        self.pool.close().await;
+    }
+
+    fn list(&self) -> MutexGuard<'_, Vec<Idle>> {
+        // A panic elsewhere cannot leave the list half-written.
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits at most [`limits::ACQUIRE`], and no longer than the database is thought to be up.
+    async fn unless_down<T>(&self, wait: impl Future<Output = T>) -> Stored<T> {
+        let mut state = self.state.subscribe();
+        tokio::select! {
+            biased;
+            _ = state.wait_for(DatabaseState::is_out) => Err(self.unavailable()),
+            done = tokio::time::timeout(limits::ACQUIRE, wait) => done.map_err(|_| self.unavailable()),
+        }
+    }
+
+    fn unavailable(&self) -> StoreError {
+        StoreError::Unavailable { database: self.database }
+    }
+}
+
+/// A connection on loan. Whoever does not say [`Connection::finish`] leaves it in an unknown state (a statement half
+/// sent, a transaction open), so dropping it closes the socket: the server then rolls back and lets the locks go.
+pub struct Connection {
+    /// Marked to be closed when it is dropped, from the moment it leaves the pool.
+    inner: PoolConnection<Postgres>,
+    home: Arc<Connections>,
+    permit: OwnedSemaphorePermit,
+    from_pool: Instant,
+    reused: bool,
+}
+
+impl Connection {
+    /// The database that it leads to.
+    pub fn database(&self) -> Database {
+        self.home.database
+    }
+
+    /// Whether it served another request before, so that it may have died since.
+    pub(crate) fn is_reused(&self) -> bool {
+        self.reused
+    }
+
+    /// Whether this error of its first statement says that it was dead before: it lay idle untested, and the server was
+    /// restarted meanwhile. [`Connection::replace`] it and send that statement once more.
+    pub fn was_dead(&self, error: &sqlx::Error) -> bool {
+        self.reused && crate::sql::session_ended(error)
+    }
+
+    /// Closes it and everything that lay idle beside it, and gives one that has just answered.
+    ///
+    /// # Errors
+    /// `Unavailable` where the database does not answer.
+    pub async fn replace(self) -> Stored<Connection> {
+        let Connection { inner, home, permit, .. } = self;
+        drop(inner);
+        home.forget();
+        home.fresh(permit).await
+    }
+
+    /// Gives it back for the next request. Only for one that is outside any transaction and has read the answer to
+    /// everything that it was sent.
+    pub fn finish(self) {
+        // The permit is let go last, so that whoever it wakes finds the connection.
+        let Connection { inner, home, permit, from_pool, .. } = self;
+        if from_pool.elapsed() > UNSEEN {
+            give_back(inner);
+        } else if !home.permits.is_closed() {
+            home.list().push(Idle { connection: inner, from_pool, since: Instant::now() });
+        }
+        drop(permit);
+    }
+}
+
+impl Deref for Connection {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.inner
+    }
+}
+
+impl DerefMut for Connection {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.inner
+    }
+}
+
+/// To the pool, which tests it and may end it for its age. The driver's ordinary way back is closed, because it is what
+/// dropping a connection does.
+fn give_back(mut connection: PoolConnection<Postgres>) {
+    tokio::spawn(async move { connection.return_to_pool().await });
+}

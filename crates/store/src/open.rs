@@ -1,0 +1,240 @@
+//! Opening and closing the store, and what all its parts share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::audit::Event;
+use domain::store::{Archive, Found, Key, Page, SearchPage, VersionEntry};
+use domain::{Context, StoreError, Stored};
+use fhir::search::Search;
+use kernel::{Database, limits};
+use seal::Keyring;
+use sqlx::PgConnection;
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::connection::{Connection, Connections};
+use crate::contact::{Demands, Installation, Refusal};
+use crate::done::Done;
+use crate::health::{Counters, Counts, DatabaseHealth, DatabaseState, Health};
+use crate::options::StoreOptions;
+use crate::probe::Probe;
+use crate::reader::Reader;
+use crate::recovery::{self, Recovery, Seen};
+use crate::slot::Slot;
+
+/// Longest time that opening waits for the first recovery pass; what is left goes on afterwards.
+const FIRST_PASS: Duration = Duration::from_secs(10);
+
+/// The three databases. Cheap to clone; all clones are the same store.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// What the parts of one store share.
+pub(crate) struct Inner {
+    pub(crate) options: StoreOptions,
+    pub(crate) homes: [Arc<Connections>; 3],
+    pub(crate) installation: Arc<Installation>,
+    pub(crate) slot: Slot,
+    /// Transactions over several databases that may be under way.
+    pub(crate) paired: Semaphore,
+    pub(crate) done: Done,
+    pub(crate) wake_recovery: Notify,
+    pub(crate) seen: Seen,
+    pub(crate) counters: Counters,
+    reader: Reader,
+    /// Operations at work; closed when the store is.
+    pub(crate) tasks: TaskTracker,
+    /// Probes, lease and recovery.
+    workers: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// Why a store cannot be opened. A database that does not answer is no reason: it may come back.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A database answers and must not be used.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+impl Store {
+    /// Opens the store: asks each database who it is, leases the instance slot, makes one recovery pass over those that
+    /// answer, and starts the workers. Must be called on a tokio runtime.
+    ///
+    /// # Errors
+    /// [`OpenError::Refused`] where a database answers but is not the right one, does not agree with the others, or cannot
+    /// keep what it promises. A database that does not answer stops nobody.
+    pub async fn open(options: StoreOptions) -> Result<Store, OpenError> {
+        let homes = Database::ALL.map(|database| Arc::new(Connections::new(&options, database)));
+        let demands = Arc::new(Demands { paired_permits: options.paired_permits, durable: options.durable });
+        let installation = Arc::new(Installation::default());
+        let probes =
+            homes.clone().map(|home| Probe::new(home, Arc::clone(&demands), Arc::clone(&installation)));
+        let reader = Reader::start(homes.clone(), Arc::clone(&options.keyring));
+        let inner = Arc::new(Inner {
+            reader,
+            paired: Semaphore::new(options.paired_permits as usize),
+            options,
+            homes,
+            installation,
+            slot: Slot::default(),
+            done: Done::default(),
+            wake_recovery: Notify::new(),
+            seen: Seen::default(),
+            counters: Counters::default(),
+            tasks: TaskTracker::new(),
+            workers: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        });
+        let [mut auth, mut phi, mut clinical] = probes;
+        let (a, p, c) = tokio::join!(auth.ask(), phi.ask(), clinical.ask());
+        for state in [a, p, c] {
+            if let DatabaseState::Refused(refusal) = state {
+                return Err(refusal.into());
+            }
+        }
+        let mut recovery = Recovery::new(&inner);
+        // Both go on in the background, where they do not succeed now.
+        tokio::join!(async { inner.lease().await.ok() }, async {
+            tokio::time::timeout(FIRST_PASS, recovery.pass(&inner)).await.ok()
+        },);
+        let store = Store { inner };
+        for probe in [auth, phi, clinical] {
+            store.work(probe.watch());
+        }
+        store.work(recovery::run(Arc::clone(&store.inner), recovery));
+        let inner = Arc::clone(&store.inner);
+        store.work(async move { inner.keep_lease().await });
+        Ok(store)
+    }
+
+    /// A connection for statements outside any operation: single reads that set their tenant themselves.
+    /// [`Connection::finish`] it when its last answer was read.
+    ///
+    /// # Errors
+    /// `Unavailable`, at once where the database is known to be down.
+    pub async fn connection(&self, database: Database) -> Stored<Connection> {
+        self.inner.homes[database.index()].checkout().await
+    }
+
+    /// A connection that belongs to no pool, such as the audit writer's. Whoever holds it opens another when it fails.
+    ///
+    /// # Errors
+    /// `Unavailable` where the database does not answer within two seconds.
+    pub async fn dedicated(&self, database: Database) -> Stored<PgConnection> {
+        let home = &self.inner.homes[database.index()];
+        if home.is_down() {
+            return Err(StoreError::Unavailable { database });
+        }
+        home.dedicated(&[]).await.map_err(|_| StoreError::Unavailable { database })
+    }
+
+    /// Writes down an access that was refused, or a login: these stand in `auth`, whatever was asked for.
+    ///
+    /// # Errors
+    /// `Unavailable` where it could not be written.
+    pub async fn audit_denied(&self, event: Event) -> Stored<()> {
+        self.inner.reader.trace(Database::Auth, event).await
+    }
+
+    /// The keys that bodies are sealed with.
+    pub fn keyring(&self) -> &Arc<Keyring> {
+        &self.inner.options.keyring
+    }
+
+    /// What is known of the databases at this moment, without asking them.
+    pub fn health(&self) -> Health {
+        let databases = Database::ALL.map(|database| {
+            let last = self.inner.seen.last(database);
+            DatabaseHealth {
+                database,
+                state: self.inner.homes[database.index()].state.borrow().clone(),
+                recovered_at: last.map(|(at, _)| at),
+                seen: last.map(|(_, seen)| seen).unwrap_or_default(),
+            }
+        });
+        Health { databases, named: self.inner.slot.source().is_some() }
+    }
+
+    /// What was counted since the store was opened.
+    pub fn counts(&self) -> Counts {
+        self.inner.counters.snapshot()
+    }
+
+    /// Runs something for as long as the store is open: the audit writer, a refresher of caches. It is dropped when the store
+    /// closes.
+    pub fn work(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.inner.stop.clone();
+        self.inner.workers.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = work => {}
+            }
+        });
+    }
+
+    /// Takes no more operations, lets those at work end for at most [`limits::DRAIN`], marks what is done, gives the slot
+    /// back and ends all connections. What does not end in time is settled by recovery, here or elsewhere.
+    pub async fn close(&self) {
+        let inner = &self.inner;
+        inner.tasks.close();
+        if tokio::time::timeout(limits::DRAIN, inner.tasks.wait()).await.is_err() {
+            tracing::warn!("operations were still at work when the time to stop was over");
+        }
+        inner.stop.cancel();
+        inner.workers.close();
+        inner.workers.wait().await;
+        let mut recovery = Recovery::new(inner);
+        for database in Database::ALL {
+            // What cannot be marked now is found by the next recovery pass.
+            recovery.mark_done(inner, database).await.ok();
+        }
+        inner.slot.release(&inner.homes[Database::Auth.index()], inner.options.instance).await;
+        for home in &inner.homes {
+            home.close().await;
+        }
+    }
+}
+
+/// Reading outside operations; each call leaves its audit row before it answers.
+#[async_trait]
+impl Archive for Store {
+    async fn read(&self, context: &Context, key: &Key) -> Stored<Found> {
+        self.inner.reader.read(context, key).await
+    }
+
+    async fn version(&self, context: &Context, key: &Key, version: i32) -> Stored<Found> {
+        self.inner.reader.version(context, key, version).await
+    }
+
+    async fn history(
+        &self,
+        context: &Context,
+        key: &Key,
+        count: usize,
+        cursor: Option<&str>,
+    ) -> Stored<Option<Page<VersionEntry>>> {
+        self.inner.reader.history(context, key, count, cursor).await
+    }
+
+    async fn search(&self, context: &Context, search: &Search) -> Stored<SearchPage> {
+        self.inner.reader.search(context, search).await
+    }
+}
+
+impl Inner {
+    async fn lease(&self) -> Stored<bool> {
+        let auth = &self.homes[Database::Auth.index()];
+        self.slot.renew(auth, self.options.instance, self.options.clock.as_ref()).await
+    }
+
+    async fn keep_lease(&self) {
+        let auth = &self.homes[Database::Auth.index()];
+        self.slot.keep(auth, self.options.instance, self.options.clock.as_ref()).await;
+    }
+}
