@@ -1,8 +1,10 @@
 //! Searches: what a query string asks for, parsed against the parameters of the type (R4 search, 3.1.1).
 //!
-//! Nothing is silently ignored: what is unknown, unsupported or malformed is an [`Issue`] that names the parameter,
-//! never its value, which may be a patient's name. [`crate::extract`] says which terms a filter looks for.
+//! Nothing is silently ignored: what is unknown, unsupported or malformed is an [`Issue`] that names the
+//! parameter, never its value, which may be a patient's name. [`crate::extract`] says which terms a filter
+//! looks for.
 
+mod decode;
 mod parse;
 mod value;
 
@@ -13,6 +15,7 @@ use crate::date::DateComparison;
 use crate::definitions::{Kind, parameter_code, parameters};
 
 pub use crate::prefer::Handling;
+pub use decode::decode;
 pub use parse::parse;
 
 #[cfg(doc)]
@@ -119,8 +122,8 @@ pub enum Total {
 }
 
 impl Search {
-    /// The name of the first parameter that has no place in the criteria of a conditional interaction, which must
-    /// be answered by equality alone: a date, an OR list, or a parameter about the result.
+    /// The name of the first parameter that has no place in the criteria of a conditional interaction, which
+    /// must be answered by equality alone: a date, an OR list, or a parameter about the result.
     pub fn unconditional_parameter(&self) -> Option<&str> {
         let filter = self.filters.iter().find_map(|filter| match filter {
             Filter::LastUpdated(_) | Filter::Date(_) => Some(filter.code(self.resource_type)),
@@ -164,7 +167,8 @@ pub fn date_parameter(resource_type: ResourceType) -> Option<u16> {
     parameters(resource_type).iter().find(|p| matches!(p.kind, Kind::Date)).map(|p| p.number)
 }
 
-// What is searched for may be a name or a number of a patient, so that Debug shows the shape of a search only.
+// What is searched for may be a name or a number of a patient, so that Debug shows the shape of a search
+// only.
 
 impl fmt::Debug for Search {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

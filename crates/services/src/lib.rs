@@ -4,4 +4,5 @@
 //! May depend on `domain`, `fhir`, `identity`, `seal`. Read [`session`] first.
 
 pub mod bootstrap;
+pub mod record;
 pub mod session;

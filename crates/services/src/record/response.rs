@@ -1,0 +1,123 @@
+//! The answer to a Bundle.
+
+use domain::Context;
+use domain::store::{Archive, Found, Key};
+use fhir::bundle::EntryUrl;
+use fhir::outcome::{IssueType, OperationOutcome};
+use kernel::{Classify, ErrorKind};
+
+use super::compose::instant;
+use super::entry::Kind;
+use super::refusal::Refusal;
+use super::write::{Done, EntryOutcome, ReadEntry, Written};
+
+/// Answers the reads of a Bundle, after its writes, each with its own audit row.
+pub async fn complete_reads(archive: &dyn Archive, context: &Context, written: &mut Written) {
+    for entry in &mut written.entries {
+        if let EntryOutcome::Read(read) = entry {
+            read.answer = Some(answer(archive, context, &read.target).await);
+        }
+    }
+}
+
+async fn answer(
+    archive: &dyn Archive,
+    context: &Context,
+    target: &str,
+) -> Result<kernel::Phi<Vec<u8>>, Refusal> {
+    let Ok(EntryUrl::Instance { resource_type, id }) = EntryUrl::parse(target) else {
+        return Err(Refusal::new(
+            400,
+            IssueType::NotSupported,
+            "a GET in a Bundle must name one resource as Type/id; search outside the Bundle",
+        ));
+    };
+    match archive.read(context, &Key { resource_type, id: id.to_owned() }).await {
+        Ok(Found::Version(body)) => Ok(body.json),
+        Ok(Found::Deleted { .. }) => Err(Refusal::new(410, IssueType::Deleted, "the resource was deleted")),
+        Ok(Found::Missing) => Err(Refusal::new(404, IssueType::NotFound, "no such resource")),
+        Err(error) if error.kind() == ErrorKind::Busy => {
+            Err(Refusal::new(503, IssueType::Transient, "the database is busy: try again"))
+        }
+        Err(_) => Err(Refusal::new(500, IssueType::Exception, "the read failed")),
+    }
+}
+
+/// The batch-response or transaction-response Bundle (FHIR R4, http.html#transaction-response). `base` is the URL of
+/// the FHIR endpoint without a slash at the end.
+pub fn bundle_response(written: &Written, base: &str) -> Vec<u8> {
+    let kind = if written.kind == Kind::Batch { "batch-response" } else { "transaction-response" };
+    let mut out = format!(r#"{{"resourceType":"Bundle","type":"{kind}","entry":["#).into_bytes();
+    for (i, entry) in written.entries.iter().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        match entry {
+            EntryOutcome::Done(done) => push_done(&mut out, done, base),
+            EntryOutcome::Refused(refusal) => push_refusal(&mut out, refusal),
+            EntryOutcome::Read(ReadEntry { answer: Some(Ok(body)), .. }) => {
+                out.extend_from_slice(br#"{"resource":"#);
+                out.extend_from_slice(body.expose());
+                out.extend_from_slice(br#","response":{"status":"200 OK"}}"#);
+            }
+            EntryOutcome::Read(ReadEntry { answer: Some(Err(refusal)), .. }) => {
+                push_refusal(&mut out, refusal)
+            }
+            EntryOutcome::Read(ReadEntry { answer: None, .. }) => {
+                push_refusal(&mut out, &Refusal::new(500, IssueType::Exception, "the read was not answered"));
+            }
+        }
+    }
+    out.extend_from_slice(b"]}");
+    out
+}
+
+fn push_done(out: &mut Vec<u8>, done: &Done, base: &str) {
+    let name = done.key.resource_type.name();
+    let id = &done.key.id;
+    out.push(b'{');
+    if done.status != 204 {
+        out.extend_from_slice(format!(r#""fullUrl":"{base}/{name}/{id}","#).as_bytes());
+    }
+    if let Some(body) = &done.json {
+        out.extend_from_slice(br#""resource":"#);
+        out.extend_from_slice(body.expose());
+        out.push(b',');
+    }
+    out.extend_from_slice(format!(r#""response":{{"status":"{}""#, status_line(done.status)).as_bytes());
+    if let Some(version) = done.version {
+        out.extend_from_slice(
+            format!(
+                r#","location":"{base}/{name}/{id}/_history/{version}","etag":"W/\"{version}\"","lastModified":"{}""#,
+                instant(done.last_updated)
+            )
+            .as_bytes(),
+        );
+    }
+    out.extend_from_slice(b"}}");
+}
+
+fn push_refusal(out: &mut Vec<u8>, refusal: &Refusal) {
+    out.extend_from_slice(
+        format!(r#"{{"response":{{"status":"{}","outcome":"#, status_line(refusal.status)).as_bytes(),
+    );
+    out.extend_from_slice(&OperationOutcome::new(refusal.issues.clone()).to_bytes());
+    out.extend_from_slice(b"}}");
+}
+
+fn status_line(status: u16) -> String {
+    let reason = match status {
+        200 => "OK",
+        201 => "Created",
+        204 => "No Content",
+        400 => "Bad Request",
+        404 => "Not Found",
+        409 => "Conflict",
+        410 => "Gone",
+        412 => "Precondition Failed",
+        422 => "Unprocessable Entity",
+        503 => "Service Unavailable",
+        _ => "Error",
+    };
+    format!("{status} {reason}")
+}

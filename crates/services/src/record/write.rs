@@ -1,0 +1,355 @@
+//! The transaction: resolve, lock, build, write. Each step is one statement per database, side by side.
+
+use std::ops::Range;
+
+use chrono::{DateTime, Utc};
+use domain::audit::{Action, Event};
+use domain::store::{Anchor, Changes, Draft, Head, Key, Prepared};
+use domain::{Context, Operation, StoreError, Touches, UnitOfWork};
+use fhir::ResourceType;
+use fhir::extract::Extracted;
+use fhir::outcome::IssueType;
+use futures::future::try_join_all;
+use kernel::{Classify, Database, ErrorKind, Phi, Rid};
+use serde_json::Value;
+
+use super::compose::compose;
+use super::entry::{Act, Entry, Kind};
+use super::plan::{Write, parse};
+use super::refusal::Refusal;
+use super::resolve::{Resolved, Settled};
+
+/// What a write gave, entry by entry, in the order of the request.
+#[derive(Debug)]
+pub struct Written {
+    /// How the entries belong together.
+    pub kind: Kind,
+    /// One for each entry.
+    pub entries: Vec<EntryOutcome>,
+}
+
+/// What became of one entry.
+#[derive(Debug)]
+pub enum EntryOutcome {
+    /// Done.
+    Done(Done),
+    /// Refused; only in a batch.
+    Refused(Refusal),
+    /// A read, answered after the others by [`super::complete_reads`].
+    Read(ReadEntry),
+}
+
+/// A read inside a Bundle.
+#[derive(Debug)]
+pub struct ReadEntry {
+    /// The url as it stood in the entry.
+    pub target: String,
+    /// The body, once answered.
+    pub answer: Option<Result<Phi<Vec<u8>>, Refusal>>,
+}
+
+/// One record after the write.
+#[derive(Debug)]
+pub struct Done {
+    /// 200 replaced or found by `ifNoneExist`, 201 created, 204 deleted.
+    pub status: u16,
+    /// Which record.
+    pub key: Key,
+    /// Its current version; none where a delete found nothing.
+    pub version: Option<i32>,
+    /// When that was written.
+    pub last_updated: DateTime<Utc>,
+    /// Its body, where it was asked for and written now.
+    pub json: Option<Phi<Vec<u8>>>,
+}
+
+/// Why a write failed as a whole.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The request is refused; nothing was stored.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Classify for WriteError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            WriteError::Refused(refusal) => refusal.kind(),
+            WriteError::Store(error) => error.kind(),
+        }
+    }
+}
+
+impl Operation for Write {
+    const NAME: &'static str = "record.write";
+    type Output = Written;
+    type Error = WriteError;
+
+    fn touches(&self) -> Touches {
+        self.touched()
+    }
+
+    async fn run(&self, context: &Context, work: &mut dyn UnitOfWork) -> Result<Written, WriteError> {
+        let resolved = Resolved::resolve(self, context, work).await?;
+        let mut builder =
+            Builder { write: self, context, resolved: &resolved, work, batches: Default::default() };
+        let mut outcomes = Vec::with_capacity(self.entries.len());
+        for (slot, entry) in self.entries.iter().enumerate() {
+            if slot % 64 == 63 {
+                // A large Bundle shares the thread with everybody else's requests.
+                breathe().await;
+            }
+            outcomes.push(match (builder.build(entry, slot), self.kind) {
+                (Ok(outcome), _) => outcome,
+                (Err(WriteError::Refused(refusal)), Kind::Batch) => {
+                    EntryOutcome::Refused(refusal.in_entry(entry.index))
+                }
+                (Err(WriteError::Refused(refusal)), Kind::Transaction) => {
+                    return Err(refusal.in_entry(entry.index).into());
+                }
+                (Err(error), _) => return Err(error),
+            });
+        }
+        let Builder { work, mut batches, .. } = builder;
+        let writes = work.every_records().into_iter().map(|(database, mut records)| {
+            let batch = std::mem::take(&mut batches[database.index()]);
+            async move {
+                if batch.changes.is_empty() {
+                    return Ok(());
+                }
+                records.write(&batch.changes, &batch.event(self, context)).await
+            }
+        });
+        try_join_all(writes).await?;
+        Ok(Written { kind: self.kind, entries: outcomes })
+    }
+}
+
+/// What one database is to write, and whose data that is.
+#[derive(Default)]
+struct Batch {
+    changes: Changes,
+    touched: Vec<(Rid, Option<Rid>)>,
+}
+
+impl Batch {
+    fn event(&self, write: &Write, context: &Context) -> Event {
+        let (action, operation) = match (write.kind, write.entries.first().map(|entry| &entry.act)) {
+            (Kind::Single, Some(Ok(Act::Create { .. }))) => (Action::Create, "record.create"),
+            (Kind::Single, Some(Ok(Act::Update { .. }))) => (Action::Update, "record.update"),
+            (Kind::Single, Some(Ok(Act::Delete { .. }))) => (Action::Delete, "record.delete"),
+            (Kind::Batch, _) => (Action::Execute, "record.batch"),
+            _ => (Action::Execute, "record.transaction"),
+        };
+        let mut event = Event::of(context, action, operation);
+        if write.kind == Kind::Single {
+            event.resource_type = write.entries.first().and_then(Entry::writes);
+        }
+        for (rid, patient) in &self.touched {
+            event.touch(*rid, *patient);
+        }
+        event
+    }
+}
+
+/// Turns entries into what each database is to write.
+struct Builder<'w> {
+    write: &'w Write,
+    context: &'w Context,
+    resolved: &'w Resolved,
+    work: &'w mut dyn UnitOfWork,
+    batches: [Batch; 3],
+}
+
+impl Builder<'_> {
+    /// Builds what one entry writes.
+    fn build(&mut self, entry: &Entry, slot: usize) -> Result<EntryOutcome, WriteError> {
+        let act = entry.act.as_ref().map_err(|refusal| WriteError::Refused(refusal.clone()))?;
+        self.resolved.check_mentions(self.write, entry)?;
+        match (act, self.resolved.settled(slot)) {
+            (Act::Read { target }, _) => {
+                Ok(EntryOutcome::Read(ReadEntry { target: target.clone(), answer: None }))
+            }
+            (Act::Create { resource_type, .. }, Settled::Exists { id, head }) => {
+                Ok(EntryOutcome::Done(Done {
+                    status: 200,
+                    key: Key { resource_type: *resource_type, id: id.clone() },
+                    version: Some(head.version),
+                    last_updated: head.last_updated,
+                    json: None,
+                }))
+            }
+            (Act::Create { .. }, Settled::SeveralExist) => Err(Refusal::new(
+                412,
+                IssueType::MultipleMatches,
+                "several resources meet the condition of this create",
+            )
+            .into()),
+            (Act::Create { resource_type, resource, .. }, Settled::New { id, rid }) => {
+                let key = Key { resource_type: *resource_type, id: id.clone() };
+                let last_updated = truncated(self.context.now());
+                self.store(resource.clone(), Place { key, rid: *rid, version: 1, last_updated }, true)
+            }
+            (Act::Update { key, resource, if_match }, Settled::Target { head, rid }) => {
+                require_match(*if_match, head.as_ref())?;
+                let place = Place {
+                    key: key.clone(),
+                    rid: *rid,
+                    version: head.map_or(1, |head| head.version + 1),
+                    last_updated: next_time(self.context.now(), head.as_ref()),
+                };
+                self.store(resource.clone(), place, head.is_none_or(|head| head.deleted))
+            }
+            (Act::Delete { key, if_match }, Settled::Target { head, .. }) => {
+                require_match(*if_match, head.as_ref())?;
+                self.delete(key, head.as_ref())
+            }
+            (Act::Create { .. } | Act::Update { .. } | Act::Delete { .. }, _) => {
+                // Every writing entry is settled before anything is built.
+                Err(StoreError::OutsideTouches { database: Database::Auth }.into())
+            }
+        }
+    }
+
+    /// Composes, seals and indexes a version, and adds it to what its database writes.
+    fn store(
+        &mut self,
+        range: Range<usize>,
+        place: Place,
+        created: bool,
+    ) -> Result<EntryOutcome, WriteError> {
+        let Place { key, rid, version, last_updated } = place;
+        let database = key.database();
+        let mut resource: Value = parse(&self.write.source, range)?;
+        fhir::reference::rewrite(&mut resource, &mut |text| self.resolved.rewritten(self.write, text));
+        let resource = compose(resource, &key.id, version, last_updated);
+        let extracted = fhir::extract::extract(key.resource_type, &resource);
+        let patient = if key.resource_type == ResourceType::Patient {
+            Some(rid)
+        } else {
+            extracted.patient.and_then(|id| self.resolved.patient(database, id))
+        };
+        let draft = Draft {
+            resource_type: key.resource_type,
+            id: &key.id,
+            rid,
+            version,
+            last_updated,
+            patient,
+            deleted: false,
+        };
+        let json =
+            serde_json::to_vec(&resource).map_err(|_| StoreError::Corrupt { table: "record.resource" })?;
+        let prepared = self.work.records(database)?.prepare(&draft, &json, &extracted)?;
+        self.add(database, prepared, (rid, patient));
+        if created && key.resource_type == ResourceType::Patient {
+            self.anchor(&key.id, rid, false);
+        }
+        let json = self.write.representation.then(|| Phi::new(json));
+        let status = if created { 201 } else { 200 };
+        Ok(EntryOutcome::Done(Done { status, key, version: Some(version), last_updated, json }))
+    }
+
+    fn delete(&mut self, key: &Key, head: Option<&Head>) -> Result<EntryOutcome, WriteError> {
+        let Some(head) = head.filter(|head| !head.deleted) else {
+            // Deleting what is not there is no error: the wish is fulfilled.
+            return Ok(EntryOutcome::Done(Done {
+                status: 204,
+                key: key.clone(),
+                version: head.map(|head| head.version),
+                last_updated: head.map_or_else(|| self.context.now(), |head| head.last_updated),
+                json: None,
+            }));
+        };
+        let draft = Draft {
+            resource_type: key.resource_type,
+            id: &key.id,
+            rid: head.rid,
+            version: head.version + 1,
+            last_updated: next_time(self.context.now(), Some(head)),
+            patient: head.patient,
+            deleted: true,
+        };
+        let database = key.database();
+        let prepared = self.work.records(database)?.prepare(&draft, b"", &Extracted::default())?;
+        self.add(database, prepared, (head.rid, head.patient));
+        if key.resource_type == ResourceType::Patient {
+            self.anchor(&key.id, head.rid, true);
+        }
+        Ok(EntryOutcome::Done(Done {
+            status: 204,
+            key: key.clone(),
+            version: Some(draft.version),
+            last_updated: draft.last_updated,
+            json: None,
+        }))
+    }
+
+    fn add(&mut self, database: Database, prepared: Prepared, touched: (Rid, Option<Rid>)) {
+        let batch = &mut self.batches[database.index()];
+        batch.touched.push(touched);
+        if prepared.version == 1 {
+            batch.changes.created.push(prepared);
+        } else {
+            batch.changes.updated.push(prepared);
+        }
+    }
+
+    /// The anchor changes in `clinical` with the Patient in `phi`.
+    fn anchor(&mut self, id: &str, rid: Rid, deleted: bool) {
+        let batch = &mut self.batches[Database::Clinical.index()];
+        batch.changes.anchors.push(Anchor { id: id.to_owned(), rid, deleted });
+        batch.touched.push((rid, Some(rid)));
+    }
+}
+
+/// Where a version will stand.
+struct Place {
+    key: Key,
+    rid: Rid,
+    version: i32,
+    last_updated: DateTime<Utc>,
+}
+
+/// Refuses where the client last saw another version.
+fn require_match(if_match: Option<i32>, head: Option<&Head>) -> Result<(), Refusal> {
+    match if_match {
+        Some(wanted) if head.is_none_or(|head| head.version != wanted) => Err(Refusal::new(
+            412,
+            IssueType::Conflict,
+            match head {
+                Some(head) => format!("the current version is {}, not {wanted}", head.version),
+                None => format!("there is no version {wanted}: the resource does not exist"),
+            },
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// FHIR instants are served with milliseconds; what is stored must be the same instant.
+fn truncated(time: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(time.timestamp_millis()).unwrap_or(time)
+}
+
+/// The time of the next version: now, yet later than the version before, whatever the clock did.
+fn next_time(now: DateTime<Utc>, head: Option<&Head>) -> DateTime<Utc> {
+    let now = truncated(now);
+    head.map_or(now, |head| now.max(head.last_updated + chrono::Duration::milliseconds(1)))
+}
+
+/// Lets other tasks run.
+async fn breathe() {
+    let mut yielded = false;
+    futures::future::poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            std::task::Poll::Ready(())
+        } else {
+            cx.waker().wake_by_ref();
+            std::task::Poll::Pending
+        }
+    })
+    .await;
+}
