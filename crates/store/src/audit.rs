@@ -1,0 +1,110 @@
+//! The group writer of audit rows: what queued while the last commit flushed goes into the next, in one statement.
+//!
+//! One connection per database and instance, no timer. A row is durable before its caller goes on; where it cannot be
+//! written the caller must fail, because an access that leaves no trace must not happen.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::audit::Event;
+use domain::{StoreError, Stored};
+use kernel::{Database, limits};
+use seal::Keyring;
+use sqlx::PgConnection;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::connection::Connections;
+
+/// Rows in one statement, at the most.
+const GROUP: usize = 256;
+/// Rows that may wait; beyond, the caller is told that the database is busy.
+const QUEUE: usize = 4_096;
+/// A statement's time limit and the network's share.
+const DEADLINE: Duration = Duration::from_secs(limits::STATEMENT.as_secs() + 1);
+
+struct Queued {
+    event: Event,
+    written: oneshot::Sender<Stored<()>>,
+}
+
+/// The way to one database's audit trail.
+pub(crate) struct AuditWriter {
+    database: Database,
+    queue: mpsc::Sender<Queued>,
+}
+
+impl AuditWriter {
+    /// Starts the writer; it ends when the last handle to it is dropped.
+    pub(crate) fn start(connections: Arc<Connections>, keyring: Arc<Keyring>) -> AuditWriter {
+        let (queue, queued) = mpsc::channel(QUEUE);
+        let database = connections.database;
+        tokio::spawn(write_groups(connections, keyring, queued));
+        AuditWriter { database, queue }
+    }
+
+    /// Writes the event; returns when it is durable.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] where it could not be written: then the access that it tells of must not happen.
+    pub(crate) async fn write(&self, event: Event) -> Stored<()> {
+        let unavailable = || StoreError::Unavailable { database: self.database };
+        let (written, answer) = oneshot::channel();
+        self.queue.try_send(Queued { event, written }).map_err(|_| unavailable())?;
+        answer.await.map_err(|_| unavailable())?
+    }
+}
+
+async fn write_groups(
+    connections: Arc<Connections>,
+    keyring: Arc<Keyring>,
+    mut queued: mpsc::Receiver<Queued>,
+) {
+    let mut connection: Option<PgConnection> = None;
+    let mut group = Vec::with_capacity(GROUP);
+    while queued.recv_many(&mut group, GROUP).await > 0 {
+        let (events, waiting): (Vec<Event>, Vec<oneshot::Sender<Stored<()>>>) =
+            group.drain(..).map(|Queued { event, written }| (event, written)).unzip();
+        let outcome = append(&connections, &keyring, &mut connection, &events).await;
+        for written in waiting {
+            // A caller that hung up no longer waits; its row is written all the same.
+            let _ = written.send(outcome.clone());
+        }
+    }
+}
+
+/// Appends the events; once more on a new connection where the old one had died. An answer that was lost may then
+/// leave a row twice, which the request's id tells.
+async fn append(
+    connections: &Connections,
+    keyring: &Keyring,
+    held: &mut Option<PgConnection>,
+    events: &[Event],
+) -> Stored<()> {
+    let database = connections.database;
+    let unavailable = StoreError::Unavailable { database };
+    if let Some(connection) = held {
+        match attempt(connection, database, keyring, events).await {
+            Err(StoreError::Unavailable { .. }) => *held = None,
+            other => return other,
+        }
+    }
+    if connections.is_down() {
+        return Err(unavailable);
+    }
+    let mut fresh = connections.dedicated(&[]).await.map_err(|_| unavailable)?;
+    let outcome = attempt(&mut fresh, database, keyring, events).await;
+    if !matches!(outcome, Err(StoreError::Unavailable { .. })) {
+        *held = Some(fresh);
+    }
+    outcome
+}
+
+async fn attempt(
+    connection: &mut PgConnection,
+    database: Database,
+    keyring: &Keyring,
+    events: &[Event],
+) -> Stored<()> {
+    let appended = db_record::audit::append(connection, database, keyring, events);
+    tokio::time::timeout(DEADLINE, appended).await.unwrap_or(Err(StoreError::Unavailable { database }))
+}

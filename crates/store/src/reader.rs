@@ -1,0 +1,188 @@
+//! Reading records outside a transaction of its own: one statement, then the audit row, then the answer.
+//!
+//! The connection is given back before the audit row is waited for, so that a reader never holds one while the trail
+//! is flushed to disk.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::audit::{Action, Event, Outcome};
+use domain::store::{Archive, Found, Head, Key, Page, SearchPage, VersionEntry};
+use domain::{Context, StoreError, Stored};
+use fhir::search::Search;
+use kernel::{Database, Phi, Tenant};
+use seal::Keyring;
+
+use crate::audit::AuditWriter;
+use crate::connection::{Connection, Connections};
+
+/// Reads records and leaves a trace of it.
+pub(crate) struct Reader {
+    connections: [Arc<Connections>; 3],
+    audit: [AuditWriter; 3],
+    keyring: Arc<Keyring>,
+}
+
+/// Runs `$statement` on `$connection`, a variable; once more on a fresh connection where the old one had been dead
+/// before it was used. A macro, because each statement borrows the connection for its own lifetime.
+macro_rules! on_live {
+    ($connection:ident, $statement:expr) => {
+        match $statement.await {
+            Err(StoreError::Unavailable { .. }) if $connection.is_reused() => {
+                $connection = $connection.replace().await?;
+                $statement.await
+            }
+            other => other,
+        }
+    };
+}
+
+impl Reader {
+    pub(crate) fn start(connections: [Arc<Connections>; 3], keyring: Arc<Keyring>) -> Reader {
+        let audit = connections
+            .each_ref()
+            .map(|connections| AuditWriter::start(Arc::clone(connections), Arc::clone(&keyring)));
+        Reader { connections, audit, keyring }
+    }
+
+    async fn checkout(&self, database: Database) -> Stored<Connection> {
+        self.connections[database.index()].checkout().await
+    }
+
+    /// Writes an audit row of its own to this database.
+    pub(crate) async fn trace(&self, database: Database, event: Event) -> Stored<()> {
+        self.audit[database.index()].write(event).await
+    }
+
+    /// Traces the read of one record, where it is about a patient.
+    async fn trace_read(
+        &self,
+        context: &Context,
+        operation: &'static str,
+        key: &Key,
+        head: Option<&Head>,
+        found: bool,
+    ) -> Stored<()> {
+        if !key.resource_type.is_patient_data() {
+            return Ok(());
+        }
+        let mut event = Event::of(context, Action::Read, operation);
+        event.resource_type = Some(key.resource_type);
+        match head {
+            Some(head) => event.touch(head.rid, head.patient),
+            None => event.resource_id = Some(key.id.clone()),
+        }
+        if !found {
+            event.outcome = Outcome::Missing;
+        }
+        self.trace(key.database(), event).await
+    }
+}
+
+/// Sends transaction control.
+async fn control(connection: &mut Connection, database: Database, sql: &str) -> Stored<()> {
+    let sent = crate::sql::send(connection, sql.to_owned()).await;
+    sent.map(|_| ()).map_err(|error| db_record::classify(database, error))
+}
+
+/// What the cursor of a history is bound to.
+fn history_context(tenant: Tenant, key: &Key) -> Vec<u8> {
+    format!("history {tenant} {}/{}", key.resource_type.name(), key.id).into_bytes()
+}
+
+#[async_trait]
+impl Archive for Reader {
+    async fn read(&self, context: &Context, key: &Key) -> Stored<Found> {
+        let (database, tenant) = (key.database(), context.tenant());
+        let keys = self.keyring.tenant(database, tenant);
+        let mut connection = self.checkout(database).await?;
+        let reading =
+            on_live!(connection, db_record::read::current(&mut connection, database, &keys, tenant, key))?;
+        connection.finish();
+        let found = matches!(reading.found, Found::Version(_));
+        self.trace_read(context, "record.read", key, reading.head.as_ref(), found).await?;
+        Ok(reading.found)
+    }
+
+    async fn version(&self, context: &Context, key: &Key, version: i32) -> Stored<Found> {
+        let (database, tenant) = (key.database(), context.tenant());
+        let keys = self.keyring.tenant(database, tenant);
+        let mut connection = self.checkout(database).await?;
+        let reading = on_live!(
+            connection,
+            db_record::read::version(&mut connection, database, &keys, tenant, key, version)
+        )?;
+        connection.finish();
+        let found = matches!(reading.found, Found::Version(_));
+        self.trace_read(context, "record.vread", key, reading.head.as_ref(), found).await?;
+        Ok(reading.found)
+    }
+
+    async fn history(
+        &self,
+        context: &Context,
+        key: &Key,
+        count: usize,
+        cursor: Option<&str>,
+    ) -> Stored<Option<Page<VersionEntry>>> {
+        let (database, tenant) = (key.database(), context.tenant());
+        let bound = history_context(tenant, key);
+        let refused = || StoreError::Constraint { name: "cursor".to_owned() };
+        let below = match cursor {
+            None => i32::MAX,
+            Some(text) => {
+                let plain = self.keyring.open_cursor(&bound, text).map_err(|_| refused())?;
+                i32::from_be_bytes(<[u8; 4]>::try_from(plain.as_slice()).map_err(|_| refused())?)
+            }
+        };
+        let keys = self.keyring.tenant(database, tenant);
+        let mut connection = self.checkout(database).await?;
+        let (mut entries, head) = on_live!(
+            connection,
+            db_record::read::history(&mut connection, database, &keys, tenant, key, below, count + 1)
+        )?;
+        connection.finish();
+        self.trace_read(context, "record.history", key, head.as_ref(), !entries.is_empty()).await?;
+        if entries.is_empty() && cursor.is_none() {
+            return Ok(None);
+        }
+        let more = entries.len() > count;
+        entries.truncate(count);
+        let next = match entries.last() {
+            Some(last) if more => {
+                let sealed = self.keyring.seal_cursor(&bound, &last.version.to_be_bytes());
+                Some(sealed.map_err(|_| StoreError::Unavailable { database })?)
+            }
+            _ => None,
+        };
+        Ok(Some(Page { entries, next }))
+    }
+
+    async fn search(&self, context: &Context, search: &Search) -> Stored<SearchPage> {
+        let (database, tenant) = (search.resource_type.database(), context.tenant());
+        let mut connection = self.checkout(database).await?;
+        // A generic plan does not know which codes are common; a table that is still small must not teach the planner
+        // to read it from end to end.
+        let begin = format!(
+            "begin read only; set local app.tenant = '{tenant}'; set local plan_cache_mode = force_custom_plan; \
+             set local enable_seqscan = off"
+        );
+        on_live!(connection, control(&mut connection, database, &begin))?;
+        let searched =
+            db_record::search::search(&mut connection, database, &self.keyring, tenant, search).await?;
+        control(&mut connection, database, "commit").await?;
+        connection.finish();
+        if search.resource_type.is_patient_data() {
+            let mut event = Event::of(context, Action::Execute, "record.search");
+            event.resource_type = Some(search.resource_type);
+            let query: Vec<String> =
+                search.pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            event.query = Some(Phi::new(query.join("&")));
+            for (rid, patient) in &searched.touched {
+                event.touch(*rid, *patient);
+            }
+            self.trace(database, event).await?;
+        }
+        Ok(searched.page)
+    }
+}
