@@ -1,5 +1,5 @@
-//! Batch and transaction Bundles (R4 http, 3.1.0.11), read in one pass over the bytes: the whole is checked, and what
-//! each entry holds is left as text, so that a server builds one entry's tree at a time.
+//! Batch and transaction Bundles (R4 http, 3.1.0.11), read in one pass over the bytes: the whole is checked,
+//! and what each entry holds is left as text, so that a server builds one entry's tree at a time.
 
 mod read;
 mod url;
@@ -99,9 +99,9 @@ impl Method {
 /// Reads a batch or transaction Bundle.
 ///
 /// # Errors
-/// What is wrong with the JSON (the first thing, by the rules of [`crate::json`]), or everything that is wrong with
-/// the Bundle and its entries, up to a hundred issues, each naming the element. The resources themselves are checked
-/// as JSON only.
+/// What is wrong with the JSON (the first thing, by the rules of [`crate::json`]), or everything that is
+/// wrong with the Bundle and its entries, up to a hundred issues, each naming the element. The resources
+/// themselves are checked as JSON only.
 pub fn parse(bytes: &[u8]) -> Result<Bundle<'_>, Vec<Issue>> {
     read::bundle(bytes)
 }

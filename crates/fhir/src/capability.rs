@@ -1,5 +1,5 @@
-//! The CapabilityStatement (R4 capabilitystatement): what a server claims, from what its router serves and what the
-//! search tables hold, so that it claims no more and no less.
+//! The CapabilityStatement (R4 capabilitystatement): what a server claims, from what its router serves and
+//! what the search tables hold, so that it claims no more and no less.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! Dates as ranges. A FHIR date says a range of time as long as its precision: `2015-02` is all of February.
 //!
-//! Sources: R4 datatypes (date, dateTime, instant) and R4 search, 3.1.1.4.7 (date). Times without a zone are taken as
-//! UTC. Ranges are closed and end on the last microsecond, which is PostgreSQL's resolution.
+//! Sources: R4 datatypes (date, dateTime, instant) and R4 search, 3.1.1.4.7 (date). Times without a zone are
+//! taken as UTC. Ranges are closed and end on the last microsecond, which is PostgreSQL's resolution.
 
 use chrono::{DateTime, Days, FixedOffset, Months, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Utc};
 
@@ -29,9 +29,9 @@ pub const END: DateTime<Utc> = match DateTime::from_timestamp(253_402_300_799, 9
 const MICROSECOND: TimeDelta = TimeDelta::microseconds(1);
 
 impl Range {
-    /// The range of a FHIR date, dateTime or instant, or of a date in a search: `YYYY`, `YYYY-MM`, `YYYY-MM-DD`,
-    /// and with `Thh:mm`, `Thh:mm:ss` or `Thh:mm:ss.s...`, each with or without `Z` or `+hh:mm`. None for anything
-    /// else, such as the 30th of February.
+    /// The range of a FHIR date, dateTime or instant, or of a date in a search: `YYYY`, `YYYY-MM`,
+    /// `YYYY-MM-DD`, and with `Thh:mm`, `Thh:mm:ss` or `Thh:mm:ss.s...`, each with or without `Z` or
+    /// `+hh:mm`. None for anything else, such as the 30th of February.
     pub fn parse(text: &str) -> Option<Range> {
         let bytes = text.as_bytes();
         let year = i32::try_from(digits(bytes.get(0..4)?)?).ok().filter(|y| *y > 0)?;
@@ -168,7 +168,8 @@ impl DateComparison {
         Range::parse(date).map(|Range { low, high }| DateComparison { prefix, low, high })
     }
 
-    /// Whether a resource whose date has this range is found, at this time. The meaning that any index must have.
+    /// Whether a resource whose date has this range is found, at this time. The meaning that any index must
+    /// have.
     pub fn matches(&self, resource: Range, now: DateTime<Utc>) -> bool {
         let equal = self.low <= resource.low && resource.high <= self.high;
         match self.prefix {

@@ -1,17 +1,17 @@
 //! What a search needs to know of a resource, read by compiled paths.
 //!
-//! The **main patient** of a resource is the first `Patient/{id}` at the path of its type's parameter `patient`, else
-//! `subject`, else of what puts the type into the Patient compartment: `subject` for most types, `patient` for
-//! AllergyIntolerance, Claim, Consent, Device, Immunization, RelatedPerson and others, `beneficiary` for Coverage,
-//! `candidate` for EnrollmentRequest, `individual` for ResearchSubject, `deliverTo` for SupplyRequest, `for` for Task,
-//! and the first that is a patient of `participant.actor` for Appointment, `actor` for AppointmentResponse and
-//! Schedule, `agent.who` then `entity.what` for AuditEvent, `link.target` for Person, `target` for Provenance,
-//! `subject` for Account and Contract. A Patient, and a Group, is about no other patient. The table is
-//! `MAIN_PATIENT` in `definitions/parameters.rs`.
+//! The **main patient** of a resource is the first `Patient/{id}` at the path of its type's parameter
+//! `patient`, else `subject`, else of what puts the type into the Patient compartment: `subject` for most
+//! types, `patient` for AllergyIntolerance, Claim, Consent, Device, Immunization, RelatedPerson and others,
+//! `beneficiary` for Coverage, `candidate` for EnrollmentRequest, `individual` for ResearchSubject,
+//! `deliverTo` for SupplyRequest, `for` for Task, and the first that is a patient of `participant.actor` for
+//! Appointment, `actor` for AppointmentResponse and Schedule, `agent.who` then `entity.what` for AuditEvent,
+//! `link.target` for Person, `target` for Provenance, `subject` for Account and Contract. A Patient, and a
+//! Group, is about no other patient. The table is `MAIN_PATIENT` in `definitions/parameters.rs`.
 //!
-//! The **main code** is the first coding of the parameter `code`; the **main date** spans all values of the parameter
-//! `date` or `birthdate`. Everything else that is searched for by equality is a [`Term`]. What a search looks for is
-//! made into terms by the same code ([`terms`]), so that the two sides cannot differ.
+//! The **main code** is the first coding of the parameter `code`; the **main date** spans all values of the
+//! parameter `date` or `birthdate`. Everything else that is searched for by equality is a [`Term`]. What a
+//! search looks for is made into terms by the same code ([`terms`]), so that the two sides cannot differ.
 
 mod read;
 mod term;

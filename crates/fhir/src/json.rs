@@ -1,8 +1,8 @@
 //! Strict JSON (RFC 8259). What two readers could take differently is refused: a property given twice, a lone
 //! surrogate, a NUL, a number that no decimal type holds. Number literals keep their text.
 //!
-//! The reader is our own and not a visitor of serde_json, because that hands numbers over as maps with a magic key,
-//! which a document can counterfeit, and tells the kind of an error only in English.
+//! The reader is our own and not a visitor of serde_json, because that hands numbers over as maps with a
+//! magic key, which a document can counterfeit, and tells the kind of an error only in English.
 
 mod parser;
 

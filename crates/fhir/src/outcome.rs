@@ -167,7 +167,8 @@ pub struct OperationOutcome {
 }
 
 impl OperationOutcome {
-    /// The outcome that says these. FHIR asks for at least one: none becomes the information that all is well.
+    /// The outcome that says these. FHIR asks for at least one: none becomes the information that all is
+    /// well.
     pub fn new(mut issues: Vec<Issue>) -> OperationOutcome {
         if issues.is_empty() {
             issues.push(Issue::information("no issues"));
@@ -206,7 +207,10 @@ mod tests {
     fn an_outcome_is_the_resource_that_the_specification_describes() {
         let outcome =
             OperationOutcome::from(Issue::error(IssueType::Value, "bad date").at("Observation.issued"));
-        let expected = r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"value","diagnostics":"bad date","expression":["Observation.issued"]}]}"#;
+        let expected = concat!(
+            r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"value","#,
+            r#""diagnostics":"bad date","expression":["Observation.issued"]}]}"#
+        );
         assert_eq!(String::from_utf8(outcome.to_bytes()).unwrap(), expected);
     }
 

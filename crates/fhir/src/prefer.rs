@@ -1,4 +1,5 @@
-//! The `Prefer` header (RFC 7240) with the preferences that FHIR gives a meaning (R4 http, 3.1.0.1.6, 3.1.1.2.3).
+//! The `Prefer` header (RFC 7240) with the preferences that FHIR gives a meaning (R4 http, 3.1.0.1.6,
+//! 3.1.1.2.3).
 
 /// What the body of an answer to a write should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-//! References between resources: what a `reference` string says, finding all of them in a resource, and rewriting
-//! them when a transaction gives its entries their ids (R4 references, 2.3.0; R4 http, 3.1.0.11.2).
+//! References between resources: what a `reference` string says, finding all of them in a resource, and
+//! rewriting them when a transaction gives its entries their ids (R4 references, 2.3.0; R4 http, 3.1.0.11.2).
 
 mod walk;
 

@@ -1,8 +1,8 @@
 //! What is known of each resource type: its name, its number, and the database that it lives in.
 //!
 //! The 146 types are all concrete types of R4 4.0.1: every type but the abstract Resource and DomainResource.
-//! Parameters and OperationOutcome are among them, though the specification gives them no endpoint of their own:
-//! a server may store them, and nothing is gained by a hole in the table.
+//! Parameters and OperationOutcome are among them, though the specification gives them no endpoint of their
+//! own: a server may store them, and nothing is gained by a hole in the table.
 
 use std::fmt;
 
@@ -53,10 +53,10 @@ impl ResourceType {
 
     /// The database in which resources of this type live.
     ///
-    /// `auth` has the provider directory, definitions, terminology and configuration: what can refer to no patient.
-    /// `phi` has who the patient is, what was agreed, paid and sent, and every container that may hold all of these
-    /// (Binary, Bundle, Parameters, OperationOutcome, and Subscription, whose criteria may quote a name).
-    /// `clinical` has the rest.
+    /// `auth` has the provider directory, definitions, terminology and configuration: what can refer to no
+    /// patient. `phi` has who the patient is, what was agreed, paid and sent, and every container that may
+    /// hold all of these (Binary, Bundle, Parameters, OperationOutcome, and Subscription, whose criteria may
+    /// quote a name). `clinical` has the rest.
     pub const fn database(self) -> Database {
         use ResourceType::*;
         match self {

@@ -1,5 +1,6 @@
-//! What must hold of every resource whatever its profile: it is an object, of the type that it should be, with an id
-//! that can be one, and with no element that its type does not have (R4 resource, 2.26; json, 2.6.2).
+//! What must hold of every resource whatever its profile: it is an object, of the type that it should be,
+//! with an id that can be one, and with no element that its type does not have (R4 resource, 2.26; json,
+//! 2.6.2).
 
 use serde_json::Value;
 
@@ -7,6 +8,9 @@ use crate::ResourceType;
 use crate::definitions::elements;
 use crate::outcome::{Issue, IssueType};
 use crate::reference::is_id;
+
+/// Unknown elements that are told of one resource; more are of no use to anyone.
+const UNKNOWN_ELEMENTS: usize = 100;
 
 /// Checks a resource that should be of this type. An empty list means that all is well.
 pub fn check(resource_type: ResourceType, resource: &Value) -> Vec<Issue> {
@@ -34,11 +38,10 @@ pub fn check(resource_type: ResourceType, resource: &Value) -> Vec<Issue> {
     if object.get("meta").is_some_and(|meta| !meta.is_object()) {
         refuse(IssueType::Structure, "meta is an object".to_owned(), "meta");
     }
-    for element in object.keys() {
-        if !is_element(resource_type, element) {
-            let shown: String = element.chars().take(64).collect();
-            refuse(IssueType::Structure, format!("{name} has no element `{shown}`"), &shown);
-        }
+    let unknown = object.keys().filter(|element| !is_element(resource_type, element));
+    for element in unknown.take(UNKNOWN_ELEMENTS) {
+        let shown: String = element.chars().take(64).collect();
+        refuse(IssueType::Structure, format!("{name} has no element `{shown}`"), &shown);
     }
     issues
 }
@@ -75,7 +78,8 @@ mod tests {
         let observation = json!({
             "resourceType": "Observation", "id": "a-1.B", "meta": {}, "language": "en", "_language": {},
             "implicitRules": "x", "text": {}, "contained": [], "extension": [], "modifierExtension": [],
-            "status": "final", "_status": {}, "code": {}, "valueQuantity": {}, "_valueString": {}, "component": []
+            "status": "final", "_status": {}, "code": {}, "valueQuantity": {}, "_valueString": {},
+            "component": []
         });
         assert_eq!(said(ResourceType::Observation, observation), [""; 0]);
         assert_eq!(
@@ -111,6 +115,13 @@ mod tests {
             said(ResourceType::Binary, json!({"resourceType": "Binary", "text": {}})),
             ["Binary.text"]
         );
+    }
+
+    #[test]
+    fn no_more_than_a_hundred_unknown_elements_are_told() {
+        let mut patient: Value = (0..1_000).map(|n| (format!("x{n}"), json!(n))).collect();
+        patient["resourceType"] = "Patient".into();
+        assert_eq!(said(ResourceType::Patient, patient).len(), UNKNOWN_ELEMENTS);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Words for searching strings: what a name in a record and a name in a query have in common.
 //!
-//! Text is taken apart by compatibility (NFKD), loses its combining marks (R4 search, 3.1.1.4.8: accents are ignored),
-//! is folded to lower case, and falls into words where anything but letters and digits stands.
+//! Text is taken apart by compatibility (NFKD), loses its combining marks (R4 search, 3.1.1.4.8: accents are
+//! ignored), is folded to lower case, and falls into words where anything but letters and digits stands.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;

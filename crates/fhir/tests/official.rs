@@ -1,5 +1,8 @@
-//! The official examples and real Synthea bundles, where the test data is there: the folder that `SALUS_TEST_DATA`
-//! names, else `../shared/data` beside the workspace.
+//! The official examples and real Synthea bundles, where the test data is there: the folder that
+//! `SALUS_TEST_DATA` names, else `../shared/data` beside the workspace.
+
+// Clippy takes the helpers of an integration test for ordinary code.
+#![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::io::Read;
@@ -48,7 +51,7 @@ fn bytes(path: &Path) -> Vec<u8> {
 /// Every official example, with its file's name.
 fn examples() -> Vec<(String, Value)> {
     let mut found = Vec::new();
-    if let Some(folder) = data("fhir-examples") {
+    if let Some(folder) = data("fhir-examples/dev") {
         files(&folder, &mut found);
     }
     let json = |path: &PathBuf| path.to_string_lossy().contains(".json");
@@ -188,12 +191,18 @@ fn cost_of_reading_synthea() {
         .filter_map(|e| fhir::json::parse(e.resource?.get().as_bytes()).ok())
         .collect();
     let parsed = started.elapsed();
+    let started = Instant::now();
+    let entries = bundles.iter().flat_map(|b| &b.entries).filter_map(|e| e.resource);
+    let theirs = entries.filter_map(|raw| serde_json::from_str::<Value>(raw.get()).ok()).count();
+    let beside = started.elapsed();
+    assert_eq!(theirs, resources.len());
     let observations: Vec<_> = resources.iter().filter(|r| r["resourceType"] == "Observation").collect();
     let started = Instant::now();
     let found: usize = observations.iter().map(|r| extract(ResourceType::Observation, r).terms.len()).sum();
     let extracted = started.elapsed();
     eprintln!(
-        "{size} bytes: bundles {read:?}; {} trees {parsed:?}; {} observations {extracted:?}, {:?} each, {found} terms",
+        "{size} bytes: bundles {read:?}; {} trees {parsed:?} (serde_json {beside:?});\n\
+         {} observations {extracted:?}, {:?} each, {found} terms",
         resources.len(),
         observations.len(),
         extracted / u32::try_from(observations.len().max(1)).unwrap(),

@@ -148,8 +148,8 @@ fn compile_type(source: &Source, name: &str, number: u16, structure: &Structure)
     })
 }
 
-/// The parameter `patient`, else `subject`, else what puts the type into the Patient compartment, as far as it can
-/// refer to a Patient. A Patient is not about another patient, and a Group is about no one patient.
+/// The parameter `patient`, else `subject`, else what puts the type into the Patient compartment, as far as
+/// it can refer to a Patient. A Patient is not about another patient, and a Group is about no one patient.
 fn main_patient(source: &Source, name: &str) -> Result<Option<MainPatient>, String> {
     if matches!(name, "Patient" | "Group") {
         return Ok(None);
@@ -244,8 +244,8 @@ fn compile_parameter(
     Ok(Some((Parameter { code, kind, targets, code_system, paths }, ends)))
 }
 
-/// What a path's end is to a parameter; none where the type of a choice cannot be searched by such a parameter
-/// (a `date` parameter does not see the string of `Immunization.occurrence[x]`).
+/// What a path's end is to a parameter; none where the type of a choice cannot be searched by such a
+/// parameter (a `date` parameter does not see the string of `Immunization.occurrence[x]`).
 fn end(kind: &str, reached: &Reached, resolves_to: Option<&str>) -> Result<Option<End>, String> {
     let plain = |name| Ok(Some(End::Plain(name)));
     match (kind, reached.kind.as_str()) {

@@ -1,5 +1,5 @@
-//! The part of FHIRPath in which the official search parameters that we compile are written: unions of paths with
-//! `as T`, `.as(T)` and `.where(resolve() is T)` at the end. Anything else is an error.
+//! The part of FHIRPath in which the official search parameters that we compile are written: unions of paths
+//! with `as T`, `.as(T)` and `.where(resolve() is T)` at the end. Anything else is an error.
 
 /// One branch of a union.
 #[derive(Debug, PartialEq, Eq)]

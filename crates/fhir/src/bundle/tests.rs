@@ -16,7 +16,8 @@ fn a_transaction_is_read_with_its_resources_left_as_text() {
         {"fullUrl":"urn:uuid:1","resource": {"resourceType":"Patient","multipleBirthInteger":1.0} ,
          "request":{"method":"POST","url":"Pat\u0069ent","ifNoneExist":"identifier=a|b"}},
         {"request":{"method":"GET","url":"Patient/1","ifNoneMatch":"W/\"1\""}},
-        {"resource":{},"request":{"method":"PUT","url":"/Patient/1","ifMatch":"W/\"2\"","id":"x"},"link":[]}]}"#;
+        {"resource":{},"request":{"method":"PUT","url":"/Patient/1","ifMatch":"W/\"2\"","id":"x"},
+         "link":[]}]}"#;
     let bundle = parse(text.as_bytes()).unwrap();
     assert_eq!(bundle.kind, BundleKind::Transaction);
     let [create, read, update] = bundle.entries.as_slice() else { panic!("three entries") };

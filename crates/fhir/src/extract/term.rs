@@ -19,8 +19,8 @@ pub enum Form {
     NoSystemCode = 3,
     /// A system, whatever the code.
     System = 4,
-    /// `system|code` of the codings of the parameter `code` that are not the main code: with an index on the main
-    /// code, this finds every resource with a coding once.
+    /// `system|code` of the codings of the parameter `code` that are not the main code: with an index on the
+    /// main code, this finds every resource with a coding once.
     FurtherCode = 5,
     /// `Type/id`.
     Reference = 6,
@@ -52,7 +52,8 @@ impl fmt::Debug for Term<'_> {
     }
 }
 
-/// `system|code` as one text. A bar or backslash in the system is escaped, so that no two tokens are the same text.
+/// `system|code` as one text. A bar or backslash in the system is escaped, so that no two tokens are the same
+/// text.
 pub fn system_code(system: &str, code: &str) -> String {
     let mut text = String::with_capacity(system.len() + 1 + code.len());
     if system.contains(['|', '\\']) {
@@ -70,8 +71,8 @@ fn reference(resource_type: ResourceType, id: &str) -> String {
     format!("{resource_type}/{id}")
 }
 
-/// The terms that a filter looks for: a resource is found if it has all terms of one of the lists. None for filters
-/// that are not answered by terms: by id, date, or main patient.
+/// The terms that a filter looks for: a resource is found if it has all terms of one of the lists. None for
+/// filters that are not answered by terms: by id, date, or main patient.
 pub fn terms(filter: &Filter) -> Option<Vec<Vec<Term<'_>>>> {
     match filter {
         Filter::Id(_) | Filter::LastUpdated(_) | Filter::Date(_) | Filter::Patient(_) => None,
@@ -107,8 +108,8 @@ fn token(parameter: u16, value: &TokenValue) -> Term<'_> {
     Term { parameter, form, text }
 }
 
-/// The term that finds `system|code` where it is not the main code. The other half of the answer is the index on
-/// the main code; for a value without both a system and a code there is only the term of [`terms`].
+/// The term that finds `system|code` where it is not the main code. The other half of the answer is the index
+/// on the main code; for a value without both a system and a code there is only the term of [`terms`].
 pub fn further_code(parameter: u16, value: &TokenValue) -> Option<Term<'static>> {
     match value {
         TokenValue::SystemCode(system, code) => {

@@ -65,7 +65,8 @@ fn an_observation_is_read_as_its_searches_need_it() {
 
 #[test]
 fn a_name_is_found_by_the_beginning_of_each_word() {
-    let patient = json!({"name": [{"family": "Roé", "given": ["Jo", null, 7]}], "birthDate": "1970-01", "gender": "male"});
+    let name = json!([{"family": "Roé", "given": ["Jo", null, 7]}]);
+    let patient = json!({"name": name, "birthDate": "1970-01", "gender": "male"});
     assert_eq!(
         shown(ResourceType::Patient, &patient),
         [
@@ -143,7 +144,8 @@ fn dates_have_the_range_of_their_precision() {
         observation("effectivePeriod", json!({"end": "2015-02"})),
         Some(Range { low: BEGINNING, high: from.high })
     );
-    let timing = json!({"event": ["2015-03", "2015-02"], "repeat": {"boundsPeriod": {"start": "2015-03", "end": "2015-04"}}});
+    let bounds = json!({"start": "2015-03", "end": "2015-04"});
+    let timing = json!({"event": ["2015-03", "2015-02"], "repeat": {"boundsPeriod": bounds}});
     assert_eq!(observation("effectiveTiming", timing), Some(Range { low: from.low, high: to.high }));
     let procedure = json!({"performedString": "last week"});
     assert_eq!(dated(ResourceType::Procedure, procedure), None);

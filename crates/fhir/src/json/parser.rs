@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use kernel::limits;
+use serde_json::map::Entry;
 use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
@@ -74,12 +75,16 @@ impl<'a> Parser<'a> {
                 self.entered(b'}', |parser| {
                     let start = parser.at;
                     let key = parser.key()?.into_owned();
-                    if map.contains_key(&key) {
-                        parser.at = start;
-                        return Err(DuplicateKey);
+                    match map.entry(key) {
+                        Entry::Vacant(slot) => {
+                            slot.insert(parser.value()?);
+                            Ok(())
+                        }
+                        Entry::Occupied(_) => {
+                            parser.at = start;
+                            Err(DuplicateKey)
+                        }
                     }
-                    map.insert(key, parser.value()?);
-                    Ok(())
                 })?;
                 Value::Object(map)
             }
@@ -92,14 +97,9 @@ impl<'a> Parser<'a> {
                 Value::Array(items)
             }
             b'"' => Value::String(self.string()?.into_owned()),
-            b'-' | b'0'..=b'9' => {
-                let start = self.at;
-                let literal = self.number()?;
-                Value::Number(literal.parse::<Number>().map_err(|_| {
-                    self.at = start;
-                    Expected("a number")
-                })?)
-            }
+            // The parser of serde_json writes `1E5` as `1e+5`; a FHIR decimal must come back as it was
+            // written. What it leaves unchecked is what we have just checked.
+            b'-' | b'0'..=b'9' => Value::Number(Number::from_string_unchecked(self.number()?.to_owned())),
             b'n' => self.word("null", Value::Null)?,
             b't' => self.word("true", Value::Bool(true))?,
             b'f' => self.word("false", Value::Bool(false))?,

@@ -137,7 +137,11 @@ proptest! {
         let ours = parse(text.as_bytes());
         prop_assert_eq!(check(text.as_bytes()).err(), ours.as_ref().err().copied());
         match (ours, serde_json::from_str::<Value>(&text)) {
-            (Ok(ours), Ok(theirs)) => prop_assert_eq!(ours.to_string(), theirs.to_string()),
+            (Ok(ours), Ok(theirs)) => {
+                // Exponents alone differ: serde_json does not keep their spelling.
+                let again: Value = serde_json::from_str(&ours.to_string()).unwrap();
+                prop_assert_eq!(again, theirs);
+            }
             (Ok(_), Err(_)) => prop_assert!(false, "accepted what is not JSON"),
             (Err(error), Ok(_)) => prop_assert!(
                 matches!(error.kind, Nul | DuplicateKey | TooDeep | NumberTooLong | ExponentTooLarge),

@@ -11,8 +11,8 @@ enum Step<'a> {
     Index(usize),
 }
 
-/// Every `reference` string of every Reference in the resource, extensions and contained resources included, with
-/// the path of the Reference (`Encounter.participant[0].individual`), in document order.
+/// Every `reference` string of every Reference in the resource, extensions and contained resources included,
+/// with the path of the Reference (`Encounter.participant[0].individual`), in document order.
 pub fn references(resource: &Value) -> Vec<(String, &str)> {
     let mut found = Vec::new();
     let root = resource.get("resourceType").and_then(Value::as_str).unwrap_or("Resource");
@@ -49,8 +49,8 @@ fn find<'a>(value: &'a Value, path: &mut Vec<Step<'a>>, found: &mut Vec<(String,
     }
 }
 
-/// The `reference` of an object that is a Reference. Three things of R4 have a `reference` that is a plain uri:
-/// DetectedIssue, Immunization.education, and Expression, which alone of these has a `language`.
+/// The `reference` of an object that is a Reference. Three things of R4 have a `reference` that is a plain
+/// uri: DetectedIssue, Immunization.education, and Expression, which alone of these has a `language`.
 fn reference_of<'a>(object: &'a Map<String, Value>, parent: Option<&str>) -> Option<&'a Value> {
     let reference = object.get("reference")?;
     let other =
@@ -80,9 +80,10 @@ fn render(path: &[Step<'_>]) -> String {
 
 /// Replaces references: `replace` is asked for each, and what it answers is put in its place.
 ///
-/// Asked are the `reference` string of every Reference; every other string that is a `urn:uuid:` or `urn:oid:`
-/// (an element of type uri, url, oid or uuid can name an entry of the Bundle), except the `value` of an Identifier,
-/// which is a string and says who the resource is; and `href` and `src` with such a urn in a narrative's `div`.
+/// Asked are the `reference` string of every Reference; every other string that is a `urn:uuid:` or
+/// `urn:oid:` (an element of type uri, url, oid or uuid can name an entry of the Bundle), except the `value`
+/// of an Identifier, which is a string and says who the resource is; and `href` and `src` with such a urn in
+/// a narrative's `div`.
 pub fn rewrite(resource: &mut Value, replace: &mut dyn FnMut(&str) -> Option<String>) {
     rewrite_in(resource, None, replace);
 }
@@ -184,7 +185,7 @@ mod tests {
         for resource in [
             json!({"resourceType": "DetectedIssue", "reference": "http://guideline"}),
             json!({"resourceType": "Immunization", "education": [{"reference": "http://leaflet"}]}),
-            json!({"resourceType": "PlanDefinition", "x": {"language": "text/cql", "reference": "http://library"}}),
+            json!({"resourceType": "Measure", "x": {"language": "text/cql", "reference": "http://library"}}),
             json!({"resourceType": "Claim", "related": [{"reference": {"value": "an Identifier"}}]}),
         ] {
             assert_eq!(references(&resource), [], "{resource}");
@@ -195,7 +196,7 @@ mod tests {
     fn references_urns_and_narrative_links_are_rewritten_and_nothing_else() {
         let mut resource = json!({
             "resourceType": "DocumentReference",
-            "text": {"div": "<div>urn:uuid:1 <a href=\"urn:uuid:1\">x</a><img src = 'urn:uuid:1'/><a href=\"urn:uuid:2\"/></div>"},
+            "text": {"div": "urn:uuid:1<a href=\"urn:uuid:1\">x</a><img src = 'urn:uuid:1'/><a href=\"urn:uuid:2\"/>"},
             "identifier": [{"system": "urn:ietf:rfc:3986", "value": "urn:uuid:1"}],
             "subject": {"reference": "urn:uuid:1", "display": "urn:uuid:1 is not alone here"},
             "author": [{"reference": "Practitioner?identifier=x|1"}],
@@ -212,7 +213,7 @@ mod tests {
             resource,
             json!({
                 "resourceType": "DocumentReference",
-                "text": {"div": "<div>urn:uuid:1 <a href=\"Patient/7\">x</a><img src = 'Patient/7'/><a href=\"urn:uuid:2\"/></div>"},
+                "text": {"div": "urn:uuid:1<a href=\"Patient/7\">x</a><img src = 'Patient/7'/><a href=\"urn:uuid:2\"/>"},
                 "identifier": [{"system": "urn:ietf:rfc:3986", "value": "urn:uuid:1"}],
                 "subject": {"reference": "Patient/7", "display": "urn:uuid:1 is not alone here"},
                 "author": [{"reference": "Practitioner/8"}],

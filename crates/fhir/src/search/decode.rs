@@ -2,8 +2,8 @@
 
 use percent_encoding::percent_decode_str;
 
-/// Decodes a query string or a form (`application/x-www-form-urlencoded`): pairs in order, `+` as a space. None where
-/// a part is not UTF-8 once decoded. A part without `=` is a name with an empty value.
+/// Decodes a query string or a form (`application/x-www-form-urlencoded`): pairs in order, `+` as a space.
+/// None where a part is not UTF-8 once decoded. A part without `=` is a name with an empty value.
 pub fn decode(query: &str) -> Option<Vec<(String, String)>> {
     let text = |part: &str| {
         let spaced = part.replace('+', " ");

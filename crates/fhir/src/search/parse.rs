@@ -12,8 +12,8 @@ use crate::reference::is_id;
 /// Parses a query on a type. `pairs` are the names and values, percent-decoded, in order.
 ///
 /// # Errors
-/// Every parameter that is unknown or unsupported (under strict handling), every value that cannot be understood,
-/// and every limit that is passed, each naming the parameter.
+/// Every parameter that is unknown or unsupported (under strict handling), every value that cannot be
+/// understood, and every limit that is passed, each naming the parameter.
 pub fn parse(
     resource_type: ResourceType,
     pairs: &[(String, String)],

@@ -129,8 +129,8 @@ pub(super) fn strings(text: &str) -> Result<Vec<Vec<String>>, Bad> {
     alternatives(text)?.into_iter().map(string).collect()
 }
 
-/// References: `Type/id`, or an id of the one type `only`, or of each of `targets` (none: of any type, which is too
-/// many to ask for).
+/// References: `Type/id`, or an id of the one type `only`, or of each of `targets` (none: of any type, which
+/// is too many to ask for).
 pub(super) fn references(
     text: &str,
     targets: &[ResourceType],

@@ -1,4 +1,5 @@
 use kernel::limits;
+use proptest::prelude::*;
 
 use super::*;
 use crate::date::Prefix;
@@ -286,4 +287,19 @@ fn criteria_of_a_condition_have_equality_only() {
 fn debug_shows_no_value() {
     let shown = format!("{:?}", search(ResourceType::Patient, &[("name", "roe"), ("identifier", "ssn|123")]));
     assert!(!shown.contains("roe") && !shown.contains("123"), "{shown}");
+}
+
+proptest! {
+    #[test]
+    fn any_query_is_answered(
+        code in "_id|_lastUpdated|_sort|_count|code|status|date|subject|patient|category|\\PC{0,8}",
+        modifier in "(:(Patient|Group|not|\\PC{0,4}))?",
+        text in "[a-zP/0-9|,$:. -]{0,20}|\\PC{0,20}|[|,\\\\a]{0,6}",
+    ) {
+        let list = [(format!("{code}{modifier}"), text)];
+        match parse(ResourceType::Observation, &list, Handling::Strict) {
+            Ok(search) => prop_assert!(search.filters.iter().all(|filter| filter.alternatives() > 0)),
+            Err(issues) => prop_assert_eq!(issues.len(), 1),
+        }
+    }
 }
