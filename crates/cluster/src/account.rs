@@ -86,7 +86,7 @@ impl Account {
             fs::create_dir(path).map_err(ClusterError::file("create", path))?;
         }
         let found = fs::symlink_metadata(path).map_err(ClusterError::file("inspect", path))?;
-        if !found.is_dir() || (found.uid() != self.uid && found.uid() != geteuid().as_raw()) {
+        if !found.is_dir() || !self.owns(&found) {
             return Err(ClusterError::Foreign {
                 folder: path.to_path_buf(),
                 reason: format!("it must be a folder that belongs to {}", self.name),
@@ -95,6 +95,11 @@ impl Account {
         self.give(path)?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o700))
             .map_err(ClusterError::file("protect", path))
+    }
+
+    /// Whether a file belongs to this user or to us.
+    pub fn owns(&self, found: &fs::Metadata) -> bool {
+        found.uid() == self.uid || found.uid() == geteuid().as_raw()
     }
 
     /// The first folder on the way from `/` to `path` that this user may not enter; `None` when all let it through.

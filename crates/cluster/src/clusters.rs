@@ -8,6 +8,7 @@ use futures::future::try_join_all;
 use kernel::Database;
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::watch;
+use tokio::task::{JoinError, JoinHandle};
 
 use crate::account::Account;
 use crate::bootstrap::{self, Role};
@@ -85,17 +86,14 @@ impl Clusters {
         let prepared = tokio::task::spawn_blocking(move || prepare(&options, &*told)).await;
         let (place, install, specs) = match prepared {
             Ok(result) => result?,
-            Err(failure) => std::panic::resume_unwind(failure.into_panic()),
+            Err(failure) => return Err(ended(failure, Database::Auth)),
         };
         let opening = specs.iter().map(|spec| {
             // Tasks, so that the three work in parallel; aborted when this future is dropped or one fails.
-            let (spec, progress) = (Arc::clone(spec), Arc::clone(&progress));
+            let (spec, progress, database) = (Arc::clone(spec), Arc::clone(&progress), spec.database);
             async move {
                 let task = tokio::spawn(async move { open(spec, &*progress).await });
-                match AbortOnDrop(task).join().await {
-                    Ok(result) => result,
-                    Err(failure) => std::panic::resume_unwind(failure.into_panic()),
-                }
+                AbortOnDrop(task).join().await.unwrap_or_else(|failure| Err(ended(failure, database)))
             }
         });
         let [auth, phi, clinical] = <[Supervised; 3]>::try_from(try_join_all(opening).await?)
@@ -239,11 +237,19 @@ async fn open(
     Ok(Supervised::begin(spec, postmaster))
 }
 
+/// A task that did not end by itself: its panic goes on here, and otherwise the runtime is shutting down.
+fn ended(failure: JoinError, database: Database) -> ClusterError {
+    match failure.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => ClusterError::NotSupervised(database),
+    }
+}
+
 /// A task that ends with whoever waits for it.
-struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
+struct AbortOnDrop<T>(JoinHandle<T>);
 
 impl<T> AbortOnDrop<T> {
-    async fn join(mut self) -> Result<T, tokio::task::JoinError> {
+    async fn join(mut self) -> Result<T, JoinError> {
         (&mut self.0).await
     }
 }

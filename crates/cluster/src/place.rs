@@ -4,7 +4,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use kernel::Database;
@@ -192,7 +192,7 @@ fn passage_folder(path: &Path, account: &Account) -> Result<(), ClusterError> {
         builder.mode(account.passage_mode()).create(path).map_err(ClusterError::file("create", path))?;
     }
     let found = fs::symlink_metadata(path).map_err(ClusterError::file("inspect", path))?;
-    if found.is_dir() && found.uid() == geteuid().as_raw() {
+    if found.is_dir() && account.owns(&found) {
         return Ok(());
     }
     Err(ClusterError::Foreign {

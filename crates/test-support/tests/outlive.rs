@@ -1,5 +1,7 @@
 //! Nothing of the test clusters outlives the process that started them, even if it is killed.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

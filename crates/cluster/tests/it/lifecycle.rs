@@ -13,7 +13,7 @@ use test_support::TestFolder;
 use crate::{all_end, pids, start};
 
 #[tokio::test]
-async fn a_second_start_keeps_the_data_and_is_quick() {
+async fn a_second_start_keeps_the_data_and_is_quick_and_a_drop_without_stop_ends_the_postmasters() {
     let folder = TestFolder::create();
     let began = Instant::now();
     let (clusters, said) = start(folder.options()).await.unwrap();
@@ -54,7 +54,11 @@ async fn a_second_start_keeps_the_data_and_is_quick() {
     );
     settings_are_those_the_protocol_needs(&clusters).await;
     secrets_are_private(&folder);
-    clusters.stop().await.unwrap();
+
+    // Forgotten, they end too.
+    let old = pids(&clusters);
+    drop(clusters);
+    all_end(old).await;
 }
 
 async fn settings_are_those_the_protocol_needs(clusters: &cluster::Clusters) {
@@ -70,7 +74,6 @@ async fn settings_are_those_the_protocol_needs(clusters: &cluster::Clusters) {
         ("log_error_verbosity", "terse"),
         ("log_parameter_max_length", "0"),
         ("log_parameter_max_length_on_error", "0"),
-        ("tcp_keepalives_idle", "0"), // A socket has none; the file's value is seen below.
         ("jit", "off"),
         ("TimeZone", "UTC"),
         ("server_encoding", "UTF8"),
@@ -87,13 +90,21 @@ async fn settings_are_those_the_protocol_needs(clusters: &cluster::Clusters) {
                 .unwrap();
             assert_eq!(found, value, "{database} {name}");
         }
-        let bad: i64 = sqlx::query_scalar(
-            "select count(*) from pg_file_settings where not applied or error is not null",
-        )
-        .fetch_one(&mut superuser)
-        .await
-        .unwrap();
-        assert_eq!(bad, 0);
+        // A socket shows no TCP settings: the file does, and that all of it was accepted.
+        let file: Vec<(String, String, bool)> =
+            sqlx::query_as("select name, setting, applied and error is null from pg_file_settings")
+                .fetch_all(&mut superuser)
+                .await
+                .unwrap();
+        assert!(file.iter().all(|(_, _, applied)| *applied), "{file:?}");
+        for (name, value) in [
+            ("tcp_user_timeout", "10s"),
+            ("tcp_keepalives_idle", "5"),
+            ("tcp_keepalives_interval", "2"),
+            ("tcp_keepalives_count", "3"),
+        ] {
+            assert!(file.iter().any(|(found, setting, _)| found == name && setting == value), "{name}");
+        }
         let collation: String =
             sqlx::query_scalar("select datcollate from pg_database where datname = current_database()")
                 .fetch_one(&mut superuser)
@@ -117,13 +128,4 @@ fn secrets_are_private(folder: &TestFolder) {
         assert_eq!(mode(&folder.path().join("data/pg/sockets").join(database.name())), 0o700);
         assert!(!folder.path().join(format!("data/pg/{database}.password")).exists());
     }
-}
-
-#[tokio::test]
-async fn a_drop_without_stop_ends_the_postmasters() {
-    let folder = TestFolder::create();
-    let (clusters, _) = start(folder.options()).await.unwrap();
-    let old = pids(&clusters);
-    drop(clusters);
-    all_end(old).await;
 }

@@ -1,5 +1,7 @@
 //! The clusters against real PostgreSQL binaries: one test program, so that it is linked once.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
 mod adoption;
 mod faults;
 mod lifecycle;
