@@ -196,7 +196,7 @@ mod tests {
     fn references_urns_and_narrative_links_are_rewritten_and_nothing_else() {
         let mut resource = json!({
             "resourceType": "DocumentReference",
-            "text": {"div": "urn:uuid:1<a href=\"urn:uuid:1\">x</a><i src = 'urn:uuid:1'/><a href=\"urn:x:2\"/>"},
+            "text": {"div": "<a href=\"urn:uuid:1\">x</a><i src = 'urn:uuid:1'/><a href=\"urn:x:2\"/>"},
             "identifier": [{"system": "urn:ietf:rfc:3986", "value": "urn:uuid:1"}],
             "subject": {"reference": "urn:uuid:1", "display": "urn:uuid:1 is not alone here"},
             "author": [{"reference": "Practitioner?identifier=x|1"}],
@@ -213,7 +213,7 @@ mod tests {
             resource,
             json!({
                 "resourceType": "DocumentReference",
-                "text": {"div": "urn:uuid:1<a href=\"Patient/7\">x</a><i src = 'Patient/7'/><a href=\"urn:x:2\"/>"},
+                "text": {"div": "<a href=\"Patient/7\">x</a><i src = 'Patient/7'/><a href=\"urn:x:2\"/>"},
                 "identifier": [{"system": "urn:ietf:rfc:3986", "value": "urn:uuid:1"}],
                 "subject": {"reference": "Patient/7", "display": "urn:uuid:1 is not alone here"},
                 "author": [{"reference": "Practitioner/8"}],
