@@ -1,1 +1,23 @@
-//! placeholder
+//! The HTTP API: routes, extractors, the rendering of errors.
+//!
+//! Owns what a request must be and what an answer looks like; knows neither SQL nor how the server is started. May
+//! depend on everything below it except the db crates. Read [`policy`] first (every route stands there), then
+//! `routes`, `guard` and `edge`, which every request passes in the reverse order.
+
+mod body;
+mod capability;
+mod edge;
+mod failure;
+mod fhir;
+mod guard;
+mod health;
+pub mod policy;
+mod routes;
+mod session;
+
+pub use body::LargeBundles;
+pub use failure::Failure;
+pub use guard::{Gate, Peer};
+pub use health::Readiness;
+pub use routes::router;
+pub use session::{PasswordPool, Sessions};

@@ -1,1 +1,82 @@
-fn main() {}
+//! `salus`: the program. Owns configuration, telemetry, the start and stop of everything, and the wiring; decides
+//! nothing about health care. May depend on every crate. Read [`start`] first, then [`listen`].
+
+mod administrator;
+mod ask;
+mod cli;
+mod config;
+mod listen;
+mod master_key;
+mod migrate;
+mod reset;
+mod secret_file;
+mod serve;
+mod signals;
+mod start;
+mod state;
+mod telemetry;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::config::Config;
+
+/// Exit status of a start that the configuration stopped, the same as clap's for wrong arguments.
+const MISCONFIGURED: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let configured = Config::read(std::env::vars_os()).and_then(|config| {
+        telemetry::install(&config)?;
+        Ok(config)
+    });
+    let config = match configured {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("salus: {error}");
+            return ExitCode::from(MISCONFIGURED);
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("salus: no threads to run on: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let result = runtime.block_on(async {
+        match cli.command.unwrap_or(Command::Serve) {
+            Command::Serve => serve::serve(config).await,
+            Command::Migrate { way } => migrate::migrate(config, way).await,
+            Command::Reset { yes } => reset::reset(config, yes).await,
+        }
+    });
+    // A blocking thread that still waits, for a terminal perhaps, does not hold up the end.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("salus: {}", chain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        // Transparent wrappers repeat what they wrap.
+        if !text.ends_with(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,94 @@
+//! How a refusal looks at each door.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use fhir::outcome::OperationOutcome;
+use kernel::RequestId;
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::fhir::{BASE, MEDIA_TYPE};
+
+/// The doors, which differ in the form of their errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    /// Under the FHIR base: OperationOutcome.
+    Fhir,
+    /// Everywhere else: problem+json.
+    Plain,
+}
+
+impl Door {
+    /// The door that this path leads to.
+    pub(super) fn of(path: &str) -> Door {
+        match path.strip_prefix(BASE) {
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => Door::Fhir,
+            _ => Door::Plain,
+        }
+    }
+}
+
+/// Problem details (RFC 9457). The type is left out, which means `about:blank`: the title is the status.
+#[derive(Serialize)]
+struct Problem<'a> {
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    /// The FHIR IssueType, which is finer than the status.
+    code: &'a str,
+    request_id: String,
+}
+
+/// The final answer: the failure's body, and the headers of the answer that carried it (`Allow` is one).
+pub(super) fn render(door: Door, id: RequestId, failure: &Failure, carrier: Response) -> Response {
+    let (mut parts, _) = carrier.into_parts();
+    let (media_type, body) = match door {
+        Door::Fhir => (MEDIA_TYPE, OperationOutcome::new(failure.issues.clone()).to_bytes()),
+        Door::Plain => ("application/problem+json", problem(failure.status, id, failure)),
+    };
+    parts.status = failure.status;
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    for (name, value) in &failure.headers {
+        parts.headers.insert(name, value.clone());
+    }
+    Response::from_parts(parts, Body::from(body))
+}
+
+fn problem(status: StatusCode, id: RequestId, failure: &Failure) -> Vec<u8> {
+    let issue = failure.issues.first();
+    let problem = Problem {
+        title: status.canonical_reason().unwrap_or("Error"),
+        status: status.as_u16(),
+        detail: issue.map_or("", |issue| issue.diagnostics.as_str()),
+        code: issue.map_or("processing", |issue| issue.code.code()),
+        request_id: id.to_string(),
+    };
+    // Strings and one number: serialising them cannot fail.
+    serde_json::to_vec(&problem).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paths_below_the_base_are_fhirs() {
+        assert_eq!(Door::of("/fhir/R4"), Door::Fhir);
+        assert_eq!(Door::of("/fhir/R4/Patient/1"), Door::Fhir);
+        assert_eq!(Door::of("/fhir/R4B/Patient"), Door::Plain);
+        assert_eq!(Door::of("/api/v1/auth/login"), Door::Plain);
+    }
+
+    #[test]
+    fn a_problem_holds_status_detail_and_the_requests_id() {
+        let id = RequestId::generate();
+        let body = problem(StatusCode::BAD_REQUEST, id, &Failure::invalid("no such thing"));
+        let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(problem["title"], "Bad Request");
+        assert_eq!(problem["status"], 400);
+        assert_eq!(problem["detail"], "no such thing");
+        assert_eq!(problem["request_id"], id.to_string());
+    }
+}

@@ -1,0 +1,122 @@
+//! `/fhir/R4`: the RESTful API of FHIR R4 (http://hl7.org/fhir/R4/http.html), one file per interaction.
+//!
+//! What every interaction shares stands here and in [`path`], [`query`], [`presentation`] and [`answer`].
+
+mod answer;
+mod bundle;
+mod create;
+mod delete;
+mod history;
+mod metadata;
+mod page;
+mod path;
+mod presentation;
+mod pretty;
+mod query;
+mod read;
+mod search;
+mod update;
+mod version_read;
+mod written;
+
+pub(crate) use bundle::bundle;
+pub(crate) use create::create;
+pub(crate) use delete::delete;
+pub(crate) use history::history;
+pub(crate) use metadata::metadata;
+pub(crate) use read::read;
+pub(crate) use search::{search, search_form};
+pub(crate) use update::update;
+pub(crate) use version_read::version_read;
+
+use axum::extract::FromRequestParts;
+use axum::http::{HeaderMap, header, request};
+use fhir::prefer::Prefer;
+
+use crate::failure::Failure;
+
+/// The path of the FHIR endpoint.
+pub(crate) const BASE: &str = "/fhir/R4";
+
+/// The media type of every FHIR answer.
+pub(crate) const MEDIA_TYPE: &str = "application/fhir+json; charset=utf-8";
+
+/// Whether the text can be a logical id (R4 datatypes, `id`).
+pub(crate) fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
+}
+
+/// The absolute URL of the FHIR endpoint as this client reaches it, without a slash at the end. Holds nothing that
+/// JSON must escape.
+#[derive(Clone, Debug)]
+pub(crate) struct BaseUrl(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for BaseUrl {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut request::Parts, _: &S) -> Result<BaseUrl, Failure> {
+        // HTTP/2 carries the authority in the target, HTTP/1.1 in the Host header.
+        let authority = match parts.uri.authority() {
+            Some(authority) => Some(authority.as_str()),
+            None => parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()),
+        };
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:[]".contains(&byte);
+        match authority {
+            Some(host) if !host.is_empty() && host.len() <= 255 && host.bytes().all(plain) => {
+                Ok(BaseUrl(format!("http://{host}{BASE}")))
+            }
+            _ => Err(Failure::invalid("the Host header is not a host and a port")),
+        }
+    }
+}
+
+/// The `Prefer` header.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Preferred(pub(crate) Prefer);
+
+impl<S: Send + Sync> FromRequestParts<S> for Preferred {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut request::Parts, _: &S) -> Result<Preferred, Failure> {
+        Ok(Preferred(Prefer::parse(&joined(&parts.headers, "prefer")?.unwrap_or_default())))
+    }
+}
+
+/// All values of a header as one list (RFC 9110, section 5.3).
+pub(crate) fn joined(headers: &HeaderMap, name: &'static str) -> Result<Option<String>, Failure> {
+    let values = headers.get_all(name).iter().map(|value| value.to_str()).collect::<Result<Vec<_>, _>>();
+    match values {
+        Ok(values) if values.is_empty() => Ok(None),
+        Ok(values) => Ok(Some(values.join(", "))),
+        Err(_) => Err(Failure::invalid(format!("the {name} header is not plain text"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_what_r4_says() {
+        for good in ["1", "a-B.9", &"x".repeat(64)] {
+            assert!(is_id(good), "{good}");
+        }
+        for bad in ["", "a_b", "a/b", "ä", "a b", "a\0", &"x".repeat(65)] {
+            assert!(!is_id(bad), "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_host_that_json_would_have_to_escape_is_refused() {
+        let base = |host: &'static str| async move {
+            let request = axum::http::Request::builder().uri("/x").header("host", host).body(()).unwrap();
+            BaseUrl::from_request_parts(&mut request.into_parts().0, &()).await.map(|base| base.0)
+        };
+        assert_eq!(base("localhost:8080").await.unwrap(), "http://localhost:8080/fhir/R4");
+        assert_eq!(base("[::1]:80").await.unwrap(), "http://[::1]:80/fhir/R4");
+        for bad in ["a\"b", "a b", "a/b", "user@host"] {
+            assert!(base(bad).await.is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! `POST` to the base: a batch, or a transaction that is done wholly or not at all.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use fhir::prefer::Return;
+use services::record::{Write, bundle_response, complete_reads};
+use store::Store;
+
+use super::answer;
+use super::written::Wishes;
+use crate::body::FhirBody;
+use crate::failure::Failure;
+use crate::guard::Asked;
+
+/// Handles the request. The work is a task of its own: a client who hangs up, or the time limit, ends the answer but
+/// neither the work nor the turn that a large Bundle holds.
+pub(crate) async fn bundle(
+    State(store): State<Store>,
+    asked: Asked,
+    wishes: Wishes,
+    body: FhirBody,
+) -> Result<Response, Failure> {
+    let representation = wishes.prefer.returning == Some(Return::Representation);
+    let presentation = wishes.presentation;
+    let work = tokio::spawn(async move {
+        let FhirBody { bytes, turn } = body;
+        let write = Write::bundle(bytes)?.with_representation(representation);
+        let mut committed = store.execute(write, asked.context.clone()).await?;
+        let written = &mut committed.output;
+        complete_reads(&store, &asked.context, written).await;
+        let answer = bundle_response(written, &wishes.base);
+        drop(turn);
+        Ok::<_, Failure>((answer, committed.transaction, committed.settlement))
+    });
+    let (answer, transaction, settlement) =
+        work.await.map_err(|_| Failure::defect("the work of a Bundle panicked"))??;
+    let mut response = answer::json(StatusCode::OK, answer, presentation);
+    answer::settle(&mut response, transaction, settlement);
+    Ok(response)
+}

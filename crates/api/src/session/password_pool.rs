@@ -1,0 +1,136 @@
+//! Comparing passwords: 46 MiB and tens of milliseconds each, so few at a time, on threads that may block.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use fhir::outcome::IssueType;
+use identity::{PasswordHasher, Verified};
+use kernel::Secret;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use crate::failure::Failure;
+
+/// Passwords compared at the same time.
+const AT_WORK: usize = 2;
+/// Logins at work or waiting; the next is told to come back.
+const ADMITTED: usize = 32;
+/// How long an admitted login waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The bounded pool.
+#[derive(Clone)]
+pub struct PasswordPool {
+    hasher: Arc<PasswordHasher>,
+    admitted: Arc<Semaphore>,
+    at_work: Arc<Semaphore>,
+}
+
+impl PasswordPool {
+    /// A pool that compares with `hasher`.
+    pub fn new(hasher: Arc<PasswordHasher>) -> PasswordPool {
+        PasswordPool {
+            hasher,
+            admitted: Arc::new(Semaphore::new(ADMITTED)),
+            at_work: Arc::new(Semaphore::new(AT_WORK)),
+        }
+    }
+
+    /// A place in the queue: to be held from before the account is looked up, so that a flood of logins does not
+    /// become a flood of lookups.
+    ///
+    /// # Errors
+    /// 503 where the queue is full.
+    pub(super) fn admit(&self) -> Result<OwnedSemaphorePermit, Failure> {
+        Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| full())
+    }
+
+    /// Compares with the stored hash, or with one that nothing matches where there is none, so that both take equally
+    /// long.
+    ///
+    /// # Errors
+    /// 503 where no turn comes in time; 500 where the stored hash cannot be read.
+    pub(super) async fn compare(
+        &self,
+        password: Secret<String>,
+        stored: Option<Secret<String>>,
+    ) -> Result<Verified, Failure> {
+        let turn = match timeout(PATIENCE, Arc::clone(&self.at_work).acquire_owned()).await {
+            Ok(Ok(turn)) => turn,
+            Ok(Err(_)) | Err(_) => return Err(full()),
+        };
+        let hasher = Arc::clone(&self.hasher);
+        let compared = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            let known = stored.is_some();
+            let stored = stored.unwrap_or_else(|| hasher.dummy().clone());
+            hasher
+                .verify(&password, &stored)
+                .map(|verified| Verified { ok: verified.ok && known, ..verified })
+        });
+        match compared.await {
+            Ok(Ok(verified)) => Ok(verified),
+            Ok(Err(error)) => Err(Failure::defect(error.to_string())),
+            Err(_) => Err(Failure::defect("comparing a password panicked")),
+        }
+    }
+
+    /// The hash of a password at today's cost; none where no turn is free at once, because this can wait until the
+    /// next login.
+    pub(super) async fn rehash(&self, password: Secret<String>) -> Option<Secret<String>> {
+        let turn = Arc::clone(&self.at_work).try_acquire_owned().ok()?;
+        let hasher = Arc::clone(&self.hasher);
+        let hashed = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            hasher.hash(&password)
+        });
+        hashed.await.ok()?.ok()
+    }
+}
+
+fn full() -> Failure {
+    let mut failure = Failure::busy(1, "too many logins at the same time");
+    failure.issues[0].code = IssueType::Throttled;
+    debug_assert_eq!(failure.status(), StatusCode::SERVICE_UNAVAILABLE);
+    failure
+}
+
+#[cfg(test)]
+mod tests {
+    use identity::PasswordCost;
+
+    use super::*;
+
+    fn pool() -> PasswordPool {
+        PasswordPool::new(Arc::new(PasswordHasher::new(PasswordCost::CHEAP).unwrap()))
+    }
+
+    fn secret(text: &str) -> Secret<String> {
+        Secret::new(text.to_owned())
+    }
+
+    #[tokio::test]
+    async fn the_right_password_passes_and_another_does_not() {
+        let pool = pool();
+        let stored = pool.rehash(secret("right")).await.unwrap();
+        assert!(pool.compare(secret("right"), Some(stored.clone())).await.unwrap().ok);
+        assert!(!pool.compare(secret("wrong"), Some(stored)).await.unwrap().ok);
+    }
+
+    #[tokio::test]
+    async fn nothing_matches_an_unknown_account() {
+        for password in ["", "right", "a password"] {
+            assert!(!pool().compare(secret(password), None).await.unwrap().ok);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_asks_to_come_back() {
+        let pool = pool();
+        let places: Vec<_> = (0..ADMITTED).map(|_| pool.admit().unwrap()).collect();
+        assert_eq!(pool.admit().unwrap_err().status(), StatusCode::SERVICE_UNAVAILABLE);
+        drop(places);
+        assert!(pool.admit().is_ok());
+    }
+}

@@ -1,0 +1,86 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+use kernel::Database;
+
+use crate::config;
+
+/// A healthcare backend over three isolated PostgreSQL databases, which it brings along.
+#[derive(Debug, Parser)]
+#[command(name = "salus", version, after_help = config::help(), max_term_width = 110)]
+pub struct Cli {
+    /// What to do; `serve` without it.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start the databases, migrate them, and serve until Ctrl-C (the default)
+    Serve,
+    /// Bring the databases' schemas up to date, take them back, or show them; the server must be stopped
+    Migrate {
+        /// Which way.
+        #[command(subcommand)]
+        way: Way,
+    },
+    /// Delete the databases, the keys and the password file of the data folder; asks first
+    Reset {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// What to do with the migrations.
+#[derive(Debug, Subcommand)]
+pub enum Way {
+    /// Apply what is pending
+    Up,
+    /// Revert what is newer than a version; what only the newer schema holds is lost
+    Down {
+        /// Which database: auth, phi or clinical
+        #[arg(value_parser = database)]
+        database: Database,
+        /// The version to go back to; 0 reverts everything
+        #[arg(long)]
+        to: i64,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Show every migration of every database, and whether it is applied
+    Status,
+}
+
+fn database(name: &str) -> Result<Database, String> {
+    let found = Database::ALL.into_iter().find(|database| database.name() == name);
+    found.ok_or_else(|| "auth, phi or clinical".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_names_every_setting() {
+        let help = Cli::command().render_long_help().to_string();
+        for variable in config::VARIABLES {
+            assert!(help.contains(variable.name), "{}", variable.name);
+        }
+    }
+
+    #[test]
+    fn serving_is_the_default() {
+        assert!(Cli::parse_from(["salus"]).command.is_none());
+        assert!(Cli::try_parse_from(["salus", "migrate", "down", "billing", "--to", "1"]).is_err());
+    }
+}

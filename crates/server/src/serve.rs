@@ -1,0 +1,87 @@
+//! `salus serve`: everything up, requests answered until a signal, everything down.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use cluster::Clusters;
+use services::bootstrap::ADMINISTRATOR;
+use tokio::net::TcpListener;
+
+use crate::administrator::PasswordPlace;
+use crate::config::Config;
+use crate::listen;
+use crate::signals::Signals;
+use crate::start::{self, Application, StartError};
+
+/// The address cannot be served on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot serve on {address}, which SALUS_HTTP_ADDR can change")]
+struct NoAddress {
+    address: SocketAddr,
+    source: std::io::Error,
+}
+
+/// Runs the server.
+///
+/// # Errors
+/// Whatever stops the start. Whatever was started is stopped.
+pub async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
+    let began = Instant::now();
+    let mut signals = Signals::listen()?;
+    eprintln!("Salus {}", env!("CARGO_PKG_VERSION"));
+    // Taken before anything is started, so that an address in use costs nothing.
+    let address = config.http_addr;
+    let listener = listen::bind(address).await.map_err(|source| NoAddress { address, source })?;
+    let clusters = tokio::select! {
+        started = start::clusters(&config) => started?,
+        () = signals.next() => return Ok(()),
+    };
+    let served = serve_over(&config, &clusters, listener, began, &mut signals).await;
+    clusters.stop().await?;
+    served?;
+    eprintln!("stopped");
+    Ok(())
+}
+
+async fn serve_over(
+    config: &Config,
+    clusters: &Clusters,
+    listener: TcpListener,
+    began: Instant,
+    signals: &mut Signals,
+) -> Result<(), Box<dyn Error>> {
+    let starting = async {
+        start::migrate(clusters).await?;
+        start::application(config, clusters).await
+    };
+    let Application { store, router, password } = tokio::select! {
+        started = starting => started.map_err(Box::<StartError>::from)?,
+        () = signals.next() => return Ok(()),
+    };
+    announce(listener.local_addr()?, &password, began);
+    listen::serve(listener, router, async {
+        signals.next().await;
+        eprintln!("stopping");
+    })
+    .await;
+    store.close().await;
+    Ok(())
+}
+
+/// Tells the person, and scripts that wait for this line, that requests are answered from now on.
+fn announce(address: SocketAddr, password: &PasswordPlace, began: Instant) {
+    println!("Ready after {:.1} s at http://{address}", began.elapsed().as_secs_f64());
+    match password {
+        PasswordPlace::File(path) => {
+            println!("Administrator: {ADMINISTRATOR}, password in {}", path.display());
+        }
+        PasswordPlace::Variable => {
+            println!("Administrator: {ADMINISTRATOR}, password as in SALUS_ADMIN_PASSWORD");
+        }
+        PasswordPlace::Elsewhere => {
+            println!("Administrator: {ADMINISTRATOR}; SALUS_ADMIN_PASSWORD sets a new password");
+        }
+    }
+    println!("Ctrl-C stops it");
+}
