@@ -1,0 +1,10 @@
+//! The store against three real databases.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
+
+mod commit;
+mod connections;
+mod house;
+mod identity;
+mod outage;
+mod recovery;
