@@ -48,15 +48,15 @@ impl Account {
         self.switch
     }
 
-    /// The mode of folders that only lead to the clusters' own: others need to pass only when the postmasters are
-    /// others.
+    /// The mode of folders that only lead to the clusters' own: others need to pass only when the postmasters
+    /// are others.
     pub fn passage_mode(&self) -> u32 {
         if self.switch { 0o711 } else { 0o700 }
     }
 
-    /// A command that runs as this user, in `folder`, with nothing of our environment that could steer PostgreSQL,
-    /// and in a process group of its own, so that Ctrl-C in a terminal reaches only the server, which then stops its
-    /// clusters in order.
+    /// A command that runs as this user, in `folder`, with nothing of our environment that could steer
+    /// PostgreSQL, and in a process group of its own, so that Ctrl-C in a terminal reaches only the server,
+    /// which then stops its clusters in order.
     pub fn command(&self, program: &Path, folder: &Path) -> Command {
         let mut command = Command::new(program);
         command.env_clear().env("LC_ALL", "C").env("TZ", "UTC").current_dir(folder).process_group(0);
@@ -79,8 +79,8 @@ impl Account {
         }
     }
 
-    /// Creates a folder of this user's own, mode 0700, or checks that the one that exists belongs to the user or to
-    /// us and is no symbolic link.
+    /// Creates a folder of this user's own, mode 0700, or checks that the one that exists belongs to the user
+    /// or to us and is no symbolic link.
     pub fn own_folder(&self, path: &Path) -> Result<(), ClusterError> {
         if !path.exists() {
             fs::create_dir(path).map_err(ClusterError::file("create", path))?;
@@ -102,8 +102,8 @@ impl Account {
         found.uid() == self.uid || found.uid() == geteuid().as_raw()
     }
 
-    /// The first folder on the way from `/` to `path` that this user may not enter; `None` when all let it through.
-    /// Folders that do not exist yet are ours to make. Access control lists are not looked at.
+    /// The first folder on the way from `/` to `path` that this user may not enter; `None` when all let it
+    /// through. Folders that do not exist yet are ours to make. Access control lists are not looked at.
     pub fn blocked_at(&self, path: &Path) -> Option<PathBuf> {
         if !self.switch {
             return None;

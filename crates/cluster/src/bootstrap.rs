@@ -1,4 +1,5 @@
-//! Roles, databases and the few marks that only a superuser can set. Everything here may run again at any time.
+//! Roles, databases and the few marks that only a superuser can set. Everything here may run again at any
+//! time.
 
 use kernel::{Database, Secret};
 use sqlx::postgres::PgConnectOptions;
@@ -49,8 +50,8 @@ impl Role {
     }
 }
 
-/// The roles of every cluster. `salus_keys` (sealing anew) and `salus_gc` (forgetting old decisions) only carry grants
-/// of migrations; whoever uses them must be made a member by a later migration of the superuser.
+/// The roles of every cluster. `salus_keys` (sealing anew) and `salus_gc` (forgetting old decisions) only
+/// carry grants of migrations; whoever uses them must be made a member by a later migration of the superuser.
 /// The app's time-outs bound how long a lost client can hold locks; each operation sets tighter ones.
 const ROLES: &str = "
     do $$
@@ -75,8 +76,8 @@ const ROLES: &str = "
     revoke all on database template1 from public;
 ";
 
-/// Gives a role the password in the session's settings. A statement cannot bind a password, and a text that holds one
-/// must not reach a log.
+/// Gives a role the password in the session's settings. A statement cannot bind a password, and a text that
+/// holds one must not reach a log.
 const PASSWORD: &str = "
     do $$
     begin
@@ -88,9 +89,9 @@ const PASSWORD: &str = "
 
 /// What every database needs and only a superuser can do.
 ///
-/// `arraycontains` and `arrayoverlap` are marked leakproof, so that `@>` and `&&` on token arrays become index
-/// conditions under row security: both only ever compare, and raise nothing that depends on a row. Large objects
-/// are closed, because they live outside every table's row security.
+/// `arraycontains` and `arrayoverlap` are marked leakproof, so that `@>` and `&&` on token arrays become
+/// index conditions under row security: both only ever compare, and raise nothing that depends on a row.
+/// Large objects are closed, because they live outside every table's row security.
 const PREPARE: &str = "
     alter function pg_catalog.arraycontains(anyarray, anyarray) leakproof;
     alter function pg_catalog.arrayoverlap(anyarray, anyarray) leakproof;
@@ -108,8 +109,8 @@ const PREPARE: &str = "
     revoke execute on function pg_catalog.lo_from_bytea(oid, bytea) from public;
 ";
 
-/// Makes roles and the database of one cluster, or repairs what is missing. `options` lead to the cluster as its
-/// superuser; the database they name is ignored.
+/// Makes roles and the database of one cluster, or repairs what is missing. `options` lead to the cluster as
+/// its superuser; the database they name is ignored.
 pub(crate) async fn run(
     database: Database,
     options: &PgConnectOptions,
@@ -145,8 +146,8 @@ pub(crate) async fn run(
     prepare_database(database, &options.clone().database(database.name())).await
 }
 
-/// Prepares the database that `superuser` leads to: owner, grants and leakproof marks, which neither pg_dump nor
-/// `create database` from an unprepared template carries. May run again at any time.
+/// Prepares the database that `superuser` leads to: owner, grants and leakproof marks, which neither pg_dump
+/// nor `create database` from an unprepared template carries. May run again at any time.
 ///
 /// Errors: [`ClusterError::Sql`] when the database is unreachable or `superuser` is none.
 pub async fn prepare_database(database: Database, superuser: &PgConnectOptions) -> Result<(), ClusterError> {

@@ -61,8 +61,8 @@ impl Options {
     }
 }
 
-/// Three running clusters. Their data directory is locked while this value lives. Call [`Clusters::stop`] before
-/// dropping it: a drop only tells the postmasters to end and does not wait for that.
+/// Three running clusters. Their data directory is locked while this value lives. Call [`Clusters::stop`]
+/// before dropping it: a drop only tells the postmasters to end and does not wait for that.
 #[derive(Debug)]
 pub struct Clusters {
     place: Place,
@@ -72,9 +72,9 @@ pub struct Clusters {
 }
 
 impl Clusters {
-    /// Finds the binaries, takes the data directory, makes the clusters that do not exist, takes over postmasters
-    /// that an earlier server left, starts the others, and brings roles and databases up to date; all three at the
-    /// same time. `progress` hears of each step.
+    /// Finds the binaries, takes the data directory, makes the clusters that do not exist, takes over
+    /// postmasters that an earlier server left, starts the others, and brings roles and databases up to date;
+    /// all three at the same time. `progress` hears of each step.
     ///
     /// Errors: any [`ClusterError`]; what had been started by then is told to end.
     pub async fn start(
@@ -111,7 +111,8 @@ impl Clusters {
         &self.place.data_dir
     }
 
-    /// The folder that holds the clusters: in the data directory, or elsewhere if [`Progress::Elsewhere`] said so.
+    /// The folder that holds the clusters: in the data directory, or elsewhere if [`Progress::Elsewhere`]
+    /// said so.
     pub fn home(&self) -> &Path {
         &self.place.home
     }
@@ -200,7 +201,8 @@ fn prepare(
     Ok((place, install, specs))
 }
 
-/// The major version of the clusters that a data directory has already, so that fitting binaries are preferred.
+/// The major version of the clusters that a data directory has already, so that fitting binaries are
+/// preferred.
 fn existing_major(data_dir: &Path) -> Option<u32> {
     let marker = Marker::read(data_dir).ok()??;
     let folders = Database::ALL.into_iter().map(|database| marker.home.join(database.name()));
@@ -219,7 +221,8 @@ async fn open(
         let password = &spec.passwords[Role::Superuser.index()];
         initdb::create(install, account, database, cluster, password).await?;
     }
-    // As root over clusters that an ordinary user made, or the other way round, ownership decides who may serve them.
+    // As root over clusters that an ordinary user made, or the other way round, ownership decides who may
+    // serve them.
     Account::own_folder(account, cluster)?;
     let changed = settings::write(&spec.settings, account, cluster, socket_folder)?;
     let postmaster = match spec.adopt(changed).await? {

@@ -1,4 +1,5 @@
-//! What can go wrong with a cluster. Every message names the path, pid or version that a person needs to act on.
+//! What can go wrong with a cluster. Every message names the path, pid or version that a person needs to act
+//! on.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -38,8 +39,8 @@ pub enum ClusterError {
     /// The data directory belongs to another major version of PostgreSQL.
     #[error(
         "the {database} cluster in {} was made by PostgreSQL {found}, but the binaries in {} are PostgreSQL \
-         {installed}: install PostgreSQL {found} (or name its bin folder in SALUS_PG_BIN), or upgrade the cluster \
-         with pg_upgrade",
+         {installed}: install PostgreSQL {found} (or name its bin folder in SALUS_PG_BIN), or upgrade the \
+         cluster with pg_upgrade",
         folder.display(), binaries.display()
     )]
     WrongMajor {
@@ -55,7 +56,7 @@ pub enum ClusterError {
         binaries: PathBuf,
     },
     /// Another server holds the lock of the data directory.
-    #[error("{} is in use by another server (pid {pid}): stop it first, or choose another folder", folder.display())]
+    #[error("{} is in use by another server (pid {pid}): stop it or use another folder", folder.display())]
     InUse {
         /// The data directory.
         folder: PathBuf,
@@ -132,9 +133,7 @@ pub enum ClusterError {
         log: String,
     },
     /// A process that we must not touch holds the cluster's data directory.
-    #[error(
-        "the {database} cluster's data directory is served by process {pid}, which is not ours to use: {reason}"
-    )]
+    #[error("process {pid} serves the {database} cluster's data directory but is not ours to use: {reason}")]
     NotOurs {
         /// Whose cluster it is.
         database: Database,

@@ -37,12 +37,14 @@ pub(crate) fn check_major(install: &Install, database: Database, cluster: &Path)
     }
 }
 
-/// The folder in which a cluster is made before it gets its name, so that a crash leaves none that is half made.
+/// The folder in which a cluster is made before it gets its name, so that a crash leaves none that is half
+/// made.
 pub(crate) fn partial_folder(cluster: &Path) -> PathBuf {
     cluster.with_extension("partial")
 }
 
-/// Makes a cluster: UTF-8, C locale (byte order, the same on every machine and version), checksums, passwords only.
+/// Makes a cluster: UTF-8, C locale (byte order, the same on every machine and version), checksums, passwords
+/// only.
 pub(crate) async fn create(
     install: &Install,
     account: &Account,

@@ -25,11 +25,12 @@ pub struct Install {
 }
 
 impl Install {
-    /// Finds the binaries: the folder that the caller names and nothing else, or the first of PATH and the system's
-    /// usual folders, newest first. With `wanted` (the major version of clusters that exist already) an installation
-    /// of that version goes before a newer one.
+    /// Finds the binaries: the folder that the caller names and nothing else, or the first of PATH and the
+    /// system's usual folders, newest first. With `wanted` (the major version of clusters that exist already)
+    /// an installation of that version goes before a newer one.
     ///
-    /// Errors: [`ClusterError::Binaries`] for a named folder that is not usable, [`ClusterError::NoBinaries`].
+    /// Errors: [`ClusterError::Binaries`] for a named folder that is not usable,
+    /// [`ClusterError::NoBinaries`].
     pub fn find(named: Option<&Path>, wanted: Option<u32>) -> Result<Install, ClusterError> {
         if let Some(folder) = named {
             return inspect(folder)
@@ -76,12 +77,13 @@ fn search(path: Vec<PathBuf>, usual: Vec<PathBuf>, wanted: Option<u32>) -> Resul
     })
 }
 
-/// The folder itself, or the one that its `postgres` points to, if it holds all programs in an accepted version.
+/// The folder itself, or the one that its `postgres` points to, if it holds all programs in an accepted
+/// version.
 fn inspect(folder: &Path) -> Result<Install, String> {
     let postgres = fs::canonicalize(folder.join("postgres"))
         .map_err(|_| "there is no program named postgres in it".to_owned())?;
-    // Debian's wrappers and people's own links in /usr/local/bin point into the real folder, and postgres finds its
-    // share directory from there.
+    // Debian's wrappers and people's own links in /usr/local/bin point into the real folder, and postgres
+    // finds its share directory from there.
     let real = postgres.parent().map(Path::to_path_buf);
     let complete = |folder: &PathBuf| PROGRAMS.iter().all(|program| folder.join(program).exists());
     let bin =

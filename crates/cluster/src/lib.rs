@@ -1,9 +1,9 @@
-//! The three private PostgreSQL clusters: finding binaries, initialising, roles, starting, supervising, stopping,
-//! deleting, and the migrations of every database.
+//! The three private PostgreSQL clusters: finding binaries, initialising, roles, starting, supervising,
+//! stopping, deleting, and the migrations of every database.
 //!
-//! Owns everything below `<data_dir>/pg` and `<data_dir>/secrets`, the operating system's processes behind them, and
-//! `migrations/`. May use sqlx, but never its checked macros, so that stale query caches can be refreshed with the
-//! clusters that this crate starts. Depends on kernel only. Read [`clusters`] first.
+//! Owns everything below `<data_dir>/pg` and `<data_dir>/secrets`, the operating system's processes behind
+//! them, and `migrations/`. May use sqlx, but never its checked macros, so that stale query caches can be
+//! refreshed with the clusters that this crate starts. Depends on kernel only. Read [`clusters`] first.
 
 mod account;
 mod bootstrap;

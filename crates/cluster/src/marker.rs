@@ -45,8 +45,9 @@ impl Marker {
         Ok(Some(Marker { data_dir: value("data_dir")?, home: value("home")?, sockets: value("sockets")? }))
     }
 
-    /// The marker as it holds for the data directory in which it was found now, which may be a moved or copied one:
-    /// clusters inside it went with it; clusters elsewhere belong to the original as long as that exists.
+    /// The marker as it holds for the data directory in which it was found now, which may be a moved or
+    /// copied one: clusters inside it went with it; clusters elsewhere belong to the original as long as that
+    /// exists.
     pub fn resolve(self, data_dir: &Path) -> Result<Marker, ClusterError> {
         let inside = self.is_inside();
         if !inside && self.home.exists() {
@@ -79,8 +80,8 @@ impl Marker {
         self.home == self.data_dir.join(HOME)
     }
 
-    /// Writes the marker into a folder, whole or not at all. Paths that are not text on one line are refused, since
-    /// they could not be read back.
+    /// Writes the marker into a folder, whole or not at all. Paths that are not text on one line are refused,
+    /// since they could not be read back.
     pub fn write(&self, folder: &Path) -> Result<(), ClusterError> {
         let text = |path: &Path| match path.to_str() {
             Some(text) if !text.contains('\n') => Ok(text.to_owned()),

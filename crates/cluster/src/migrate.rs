@@ -1,7 +1,8 @@
 //! The migrations of each database: those that every database carries and its own, in one order of versions.
 //!
-//! They run as the owner role. sqlx keeps the list of applied ones with their checksums in `public._sqlx_migrations`
-//! and holds an advisory lock meanwhile, so two servers that start together migrate once.
+//! They run as the owner role. sqlx keeps the list of applied ones with their checksums in
+//! `public._sqlx_migrations` and holds an advisory lock meanwhile, so two servers that start together migrate
+//! once.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,7 +25,7 @@ pub enum MigrationError {
     },
     /// A version lacks its way up or its way down, or has two.
     #[error(
-        "{database}: migration {version} must have exactly one .up.sql and one .down.sql in `every` and `{database}`"
+        "{database}: migration {version} must have one .up.sql and one .down.sql in `every` and `{database}`"
     )]
     NotPaired {
         /// The database whose list it spoils.
@@ -34,8 +35,8 @@ pub enum MigrationError {
     },
     /// An applied migration is not the one that this program knows by the same number.
     #[error(
-        "{database}: migration {version} was changed after it had been applied; migrations are append-only, so put \
-         the old text back and write a new one"
+        "{database}: migration {version} was changed after it had been applied; they are append-only, so put the \
+         old text back and write a new one"
     )]
     Changed {
         /// The database.
@@ -105,7 +106,8 @@ impl Migrations {
         )
     }
 
-    /// The migrations in a folder that is laid out like the workspace's: `every`, `auth`, `phi` and `clinical`.
+    /// The migrations in a folder that is laid out like the workspace's: `every`, `auth`, `phi` and
+    /// `clinical`.
     ///
     /// Errors: [`MigrationError::Source`], [`MigrationError::NotPaired`].
     pub async fn from_folder(folder: &Path) -> Result<Migrations, MigrationError> {
@@ -139,7 +141,8 @@ impl Migrations {
         Ok(Migrations { migrators: joined })
     }
 
-    /// Applies what is pending; answers the versions that it applied. `owner` leads to the database as its owner.
+    /// Applies what is pending; answers the versions that it applied. `owner` leads to the database as its
+    /// owner.
     ///
     /// Errors: [`MigrationError::Changed`], [`MigrationError::Unknown`], [`MigrationError::Failed`],
     /// [`MigrationError::Database`]. Those before a failed one stay applied.
@@ -156,8 +159,8 @@ impl Migrations {
         Ok(after.into_iter().filter(|version| !before.contains(version)).collect())
     }
 
-    /// Reverts every applied migration above `version`, newest first; answers the versions that it reverted, in that
-    /// order. 0 reverts all.
+    /// Reverts every applied migration above `version`, newest first; answers the versions that it reverted,
+    /// in that order. 0 reverts all.
     ///
     /// Errors: as [`Migrations::up`].
     pub async fn down(

@@ -18,7 +18,8 @@ use crate::secret;
 
 /// The lock's name in the data directory.
 pub(crate) const LOCK: &str = "salus-clusters.lock";
-/// The longest path of a socket: `sockaddr_un.sun_path` has 104 bytes on macOS and 108 on Linux, with a closing NUL.
+/// The longest path of a socket: `sockaddr_un.sun_path` has 104 bytes on macOS and 108 on Linux, with a
+/// closing NUL.
 const SOCKET_PATH_BYTES: usize = 103;
 /// The port of every cluster. It only names the socket file: no cluster listens on TCP.
 pub(crate) const PORT: u16 = 5432;
@@ -37,7 +38,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Takes the data directory (creating it if need be), locks it, and makes every folder above the clusters.
+    /// Takes the data directory (creating it if need be), locks it, and makes every folder above the
+    /// clusters.
     pub fn take(
         data_dir: &Path,
         state_dir: &Path,
@@ -94,8 +96,8 @@ impl Place {
     }
 }
 
-/// Takes the lock of a data directory and writes our process id into it. The operating system gives it back however
-/// this process ends.
+/// Takes the lock of a data directory and writes our process id into it. The operating system gives it back
+/// however this process ends.
 pub(crate) fn lock(data_dir: &Path) -> Result<File, ClusterError> {
     let path = data_dir.join(LOCK);
     let mut options = OpenOptions::new();
@@ -135,8 +137,8 @@ fn known_home(marker: &Marker, account: &Account) -> Result<PathBuf, ClusterErro
     }
 }
 
-/// The home of new clusters: in the data directory, or in the system's state directory where the postmasters' user
-/// cannot reach the data directory.
+/// The home of new clusters: in the data directory, or in the system's state directory where the postmasters'
+/// user cannot reach the data directory.
 fn new_home(data_dir: &Path, state_dir: &Path, account: &Account) -> Result<PathBuf, ClusterError> {
     let home = data_dir.join(HOME);
     if account.blocked_at(&home).is_none() {
@@ -156,8 +158,8 @@ fn new_home(data_dir: &Path, state_dir: &Path, account: &Account) -> Result<Path
     Ok(home)
 }
 
-/// The folder for sockets: below the home where the path is short and plain enough, else a private folder in the
-/// user's runtime directory or in the system's temporary one.
+/// The folder for sockets: below the home where the path is short and plain enough, else a private folder in
+/// the user's runtime directory or in the system's temporary one.
 fn socket_base(home: &Path, account: &Account) -> Result<PathBuf, ClusterError> {
     let name = format!("salus-{}", short_hash(home));
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|_| !geteuid().is_root()).map(PathBuf::from);
@@ -175,8 +177,8 @@ fn socket_base(home: &Path, account: &Account) -> Result<PathBuf, ClusterError> 
     })
 }
 
-/// Whether every cluster's socket fits below this folder, and the path needs no quoting in PostgreSQL's settings
-/// (the list of socket folders is split at commas).
+/// Whether every cluster's socket fits below this folder, and the path needs no quoting in PostgreSQL's
+/// settings (the list of socket folders is split at commas).
 fn fits(base: &Path) -> bool {
     let socket = base.join(Database::Clinical.name()).join(format!(".s.PGSQL.{PORT}"));
     let bytes = socket.as_os_str().as_bytes();
@@ -184,8 +186,8 @@ fn fits(base: &Path) -> bool {
         && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+@=:".contains(byte))
 }
 
-/// Makes a folder of ours that leads to the sockets' folders; one that exists must be ours and no link, because the
-/// temporary directory is everybody's.
+/// Makes a folder of ours that leads to the sockets' folders; one that exists must be ours and no link,
+/// because the temporary directory is everybody's.
 fn passage_folder(path: &Path, account: &Account) -> Result<(), ClusterError> {
     if fs::symlink_metadata(path).is_err() {
         let mut builder = fs::DirBuilder::new();
@@ -201,8 +203,8 @@ fn passage_folder(path: &Path, account: &Account) -> Result<(), ClusterError> {
     })
 }
 
-/// 16 hexadecimal digits that name a path (FNV-1a, 64 bit). A collision is noticed by the marker, so no more is
-/// needed.
+/// 16 hexadecimal digits that name a path (FNV-1a, 64 bit). A collision is noticed by the marker, so no more
+/// is needed.
 fn short_hash(path: &Path) -> String {
     let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     format!("{:016x}", path.as_os_str().as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, step))

@@ -66,8 +66,9 @@ impl Spec {
             .application_name("salus")
     }
 
-    /// Takes over the postmaster that an earlier server left on this cluster. `None` when there is none, or when
-    /// there was one that had to be stopped: one that is shutting down, has other settings, or whose socket is gone.
+    /// Takes over the postmaster that an earlier server left on this cluster. `None` when there is none, or
+    /// when there was one that had to be stopped: one that is shutting down, has other settings, or whose
+    /// socket is gone.
     pub async fn adopt(&self, settings_changed: bool) -> Result<Option<Postmaster>, ClusterError> {
         let deadline = Instant::now() + self.start_timeout;
         loop {
@@ -117,8 +118,8 @@ impl Spec {
         }
     }
 
-    /// Starts a postmaster and waits until it accepts connections. Backends that outlived a killed postmaster are
-    /// given time to end.
+    /// Starts a postmaster and waits until it accepts connections. Backends that outlived a killed postmaster
+    /// are given time to end.
     pub async fn start(
         &self,
         progress: &(dyn Fn(Progress) + Send + Sync),
@@ -155,10 +156,10 @@ impl Spec {
         Ok(Postmaster { pid, child: Some(child), cluster: self.cluster.clone() })
     }
 
-    /// Removes what a dead postmaster left. `postmaster.pid` itself is kept, because its last lines let PostgreSQL
-    /// find backends that still hold the shared memory; but the pid in it may be another program's by now, or a dead
-    /// one's that nobody waited for, and PostgreSQL would refuse to start. So our own goes there, which PostgreSQL
-    /// knows as its parent's and ignores.
+    /// Removes what a dead postmaster left. `postmaster.pid` itself is kept, because its last lines let
+    /// PostgreSQL find backends that still hold the shared memory; but the pid in it may be another program's
+    /// by now, or a dead one's that nobody waited for, and PostgreSQL would refuse to start. So our own goes
+    /// there, which PostgreSQL knows as its parent's and ignores.
     fn clear_stale(&self) -> Result<(), ClusterError> {
         let path = self.cluster.join("postmaster.pid");
         if let Ok(text) = fs::read_to_string(&path) {
@@ -215,8 +216,8 @@ pub(crate) fn start_log(cluster: &Path) -> PathBuf {
     cluster.with_extension("start.log")
 }
 
-/// A running postmaster. Dropped without [`Postmaster::stop`], it is told to shut down (but not waited for), so that
-/// a start that fails or is given up leaves nothing running.
+/// A running postmaster. Dropped without [`Postmaster::stop`], it is told to shut down (but not waited for),
+/// so that a start that fails or is given up leaves nothing running.
 #[derive(Debug)]
 pub(crate) struct Postmaster {
     pub pid: i32,

@@ -1,5 +1,5 @@
-//! Processes that we may not be the parent of: `postmaster.pid`, whether a process is the postmaster of a data
-//! directory, and signals.
+//! Processes that we may not be the parent of: `postmaster.pid`, whether a process is the postmaster of a
+//! data directory, and signals.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -48,8 +48,8 @@ impl PidFile {
     }
 }
 
-/// Whether the living process `pid` is a postmaster that serves `cluster`. A pid that another program got after a
-/// restart of the machine is not, and neither is a dead one that nobody has waited for.
+/// Whether the living process `pid` is a postmaster that serves `cluster`. A pid that another program got
+/// after a restart of the machine is not, and neither is a dead one that nobody has waited for.
 pub(crate) fn is_postmaster_of(pid: i32, cluster: &Path) -> bool {
     if kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH) {
         return false;

@@ -18,7 +18,8 @@ pub enum Progress {
     },
     /// The server runs as root, so the postmasters run as this user.
     Account(String),
-    /// The clusters live elsewhere than in the data directory, because the postmasters' user cannot reach that.
+    /// The clusters live elsewhere than in the data directory, because the postmasters' user cannot reach
+    /// that.
     Elsewhere {
         /// Where they live.
         home: PathBuf,

@@ -30,9 +30,9 @@ const STOP_WITHIN: Duration = Duration::from_secs(20);
 /// Stops the clusters of a data directory, those that an earlier server left too, and deletes them with their
 /// sockets, passwords, marker and lock. Files that others put into the data directory stay.
 ///
-/// Errors: [`ClusterError::Foreign`] if the folder does not carry our marker, [`ClusterError::InUse`] while a server
-/// runs on it, [`ClusterError::File`] if something could not be removed; then the marker stays, so that the reset
-/// can be tried again.
+/// Errors: [`ClusterError::Foreign`] if the folder does not carry our marker, [`ClusterError::InUse`] while a
+/// server runs on it, [`ClusterError::File`] if something could not be removed; then the marker stays, so
+/// that the reset can be tried again.
 pub async fn reset(data_dir: &Path) -> Result<Removed, ClusterError> {
     let data_dir = fs::canonicalize(data_dir).map_err(ClusterError::file("find", data_dir))?;
     let marker = Marker::read(&data_dir)?.ok_or_else(|| ClusterError::Foreign {

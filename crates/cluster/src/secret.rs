@@ -30,8 +30,8 @@ pub(crate) fn create_folder(data_dir: &Path) -> Result<(), ClusterError> {
     }
 }
 
-/// Reads the password, or makes a new one of 256 random bits (hexadecimal, so that it needs no quoting anywhere).
-/// The file appears whole or not at all.
+/// Reads the password, or makes a new one of 256 random bits (hexadecimal, so that it needs no quoting
+/// anywhere). The file appears whole or not at all.
 pub(crate) fn load_or_create(
     data_dir: &Path,
     database: Database,

@@ -32,8 +32,8 @@ pub(crate) fn write(
     Ok(conf || hba)
 }
 
-/// The text of `postgresql.conf`. The time-outs of the app role stand at the role (see the bootstrap), so that
-/// migrations and maintenance are not cut off.
+/// The text of `postgresql.conf`. The time-outs of the app role stand at the role (see the bootstrap), so
+/// that migrations and maintenance are not cut off.
 fn conf(settings: &Settings, socket_folder: &Path) -> String {
     let Settings { max_connections, max_prepared_transactions, shared_buffers_mib } = settings;
     let sockets = socket_folder.display();

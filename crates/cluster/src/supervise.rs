@@ -1,4 +1,5 @@
-//! A task per cluster that owns its postmaster, restarts it when it dies, and obeys orders to stop and start it.
+//! A task per cluster that owns its postmaster, restarts it when it dies, and obeys orders to stop and start
+//! it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -164,7 +165,7 @@ impl Task {
             self.attempt = 0;
         }
         let wait_ms = self.plan().as_millis();
-        tracing::error!(database = %self.spec.database, how, wait_ms, "a cluster's postmaster ended; restarting it");
+        tracing::error!(database = %self.spec.database, how, wait_ms, "the postmaster ended; restarting it");
     }
 
     fn restarted(&mut self, started: Result<Postmaster, ClusterError>) -> Option<Postmaster> {
@@ -176,7 +177,8 @@ impl Task {
             }
             Err(error) => {
                 let wait_ms = self.plan().as_millis();
-                tracing::error!(database = %self.spec.database, %error, wait_ms, "the cluster could not be restarted");
+                let database = self.spec.database;
+                tracing::error!(%database, %error, wait_ms, "the cluster could not be restarted");
                 None
             }
         }
@@ -197,7 +199,8 @@ impl Task {
         wait
     }
 
-    /// A restart that an order interrupted has told its postmaster to end; that must be over before we answer.
+    /// A restart that an order interrupted has told its postmaster to end; that must be over before we
+    /// answer.
     async fn stop_half_started(&self, mode: StopMode) -> Result<(), ClusterError> {
         match Postmaster::of(&self.spec.cluster)? {
             Some(postmaster) => postmaster.stop(&self.spec, mode).await,

@@ -9,8 +9,8 @@ use sqlx::postgres::PgConnectOptions;
 
 use crate::place::TestFolder;
 
-/// Three migrated clusters that one test has for itself. They end with this value, with the process, or when either
-/// is killed.
+/// Three migrated clusters that one test has for itself. They end with this value, with the process, or when
+/// either is killed.
 #[derive(Debug)]
 pub struct TestClusters {
     clusters: Clusters,

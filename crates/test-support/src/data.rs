@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-/// The folder with the real test data: `SALUS_TEST_DATA`, or `../shared/data` beside the workspace. `None` where
-/// neither exists: then the caller's test is skipped, and that is said aloud here.
+/// The folder with the real test data: `SALUS_TEST_DATA`, or `../shared/data` beside the workspace. `None`
+/// where neither exists: then the caller's test is skipped, and that is said aloud here.
 pub fn test_data() -> Option<PathBuf> {
     let named = std::env::var_os("SALUS_TEST_DATA").map(PathBuf::from);
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");

@@ -1,7 +1,7 @@
 //! Three fresh, migrated databases for one test.
 //!
-//! One set of three clusters serves all tests of a process; it is started by the first that asks. Each test gets its
-//! own copy of the three migrated databases, made by `create database ... template`.
+//! One set of three clusters serves all tests of a process; it is started by the first that asks. Each test
+//! gets its own copy of the three migrated databases, made by `create database ... template`.
 
 use std::sync::OnceLock;
 
@@ -19,8 +19,8 @@ use crate::clusters::{TestClusters, chain};
 /// The clusters of this process.
 static SHARED: OnceCell<TestClusters> = OnceCell::const_new();
 
-/// Three databases that one test has for itself. They are dropped with this value, so keep it as long as their
-/// connections.
+/// Three databases that one test has for itself. They are dropped with this value, so keep it as long as
+/// their connections.
 #[derive(Debug)]
 pub struct TestDatabases {
     suffix: String,
@@ -28,8 +28,8 @@ pub struct TestDatabases {
 }
 
 impl TestDatabases {
-    /// Three fresh, migrated databases. The first call of a process takes some seconds, the others a fraction of one.
-    /// Panics if they cannot be had.
+    /// Three fresh, migrated databases. The first call of a process takes some seconds, the others a fraction
+    /// of one. Panics if they cannot be had.
     pub async fn fresh() -> TestDatabases {
         // A test's runtime ends with the test, but the clusters' supervision must not.
         let ready = runtime().spawn(SHARED.get_or_init(TestClusters::dedicated)).await;
@@ -81,8 +81,8 @@ impl TestDatabases {
 }
 
 impl Drop for TestDatabases {
-    /// Gives the disk back. A database that cannot be dropped (it holds a prepared transaction, its cluster is down)
-    /// goes with the clusters.
+    /// Gives the disk back. A database that cannot be dropped (it holds a prepared transaction, its cluster
+    /// is down) goes with the clusters.
     fn drop(&mut self) {
         for database in Database::ALL {
             let options = self.clusters.clusters().options_for(database, Role::Superuser, "postgres");

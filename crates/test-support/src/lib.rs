@@ -1,8 +1,11 @@
-//! What tests of other crates need: three fresh databases, clusters of their own to break, and the real test data.
+//! What tests of other crates need: three fresh databases, clusters of their own to break, and the real test
+//! data.
 //!
-//! For `[dev-dependencies]` only. Depends on cluster and kernel, so that the crates above them can use it in their
-//! tests. Everything here panics rather than answer errors: a test that cannot have its databases has failed. Read
-//! [`databases`] first.
+//! For `[dev-dependencies]` only. Depends on cluster and kernel, so that the crates above them can use it in
+//! their tests. Everything here panics rather than answer errors: a test that cannot have its databases has
+//! failed. Read [`databases`] first.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 pub mod clusters;
 mod data;

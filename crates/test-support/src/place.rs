@@ -9,8 +9,8 @@ use nix::sys::statvfs::statvfs;
 
 use crate::watchdog::Watchdog;
 
-/// A folder for the clusters of a test. It is removed, and every postmaster in it ended, when this value is dropped
-/// or this process ends, however it ends.
+/// A folder for the clusters of a test. It is removed, and every postmaster in it ended, when this value is
+/// dropped or this process ends, however it ends.
 #[derive(Debug)]
 pub struct TestFolder {
     path: PathBuf,
@@ -32,8 +32,8 @@ impl TestFolder {
         &self.path
     }
 
-    /// Options for clusters in this folder: the data directory is `data`, and the state directory `state`, never the
-    /// machine's own, because what the watchdog does not see nobody would remove.
+    /// Options for clusters in this folder: the data directory is `data`, and the state directory `state`,
+    /// never the machine's own, because what the watchdog does not see nobody would remove.
     pub fn options(&self) -> Options {
         let mut options = Options::new(self.path.join("data"));
         options.binaries = std::env::var_os("SALUS_PG_BIN").map(PathBuf::from);
@@ -47,8 +47,8 @@ impl TestFolder {
 /// Free memory that the clusters' folder may take, bytes, before it is put on disk instead.
 const MEMORY_NEEDED_BYTES: u64 = 4 << 30;
 
-/// Makes a folder that the postmasters' user can enter: in memory where there is plenty, because the many syncs of
-/// many small tests are then free, else in the temporary directory.
+/// Makes a folder that the postmasters' user can enter: in memory where there is plenty, because the many
+/// syncs of many small tests are then free, else in the temporary directory.
 fn private_folder() -> PathBuf {
     let memory = Path::new("/dev/shm");
     let roomy = statvfs(memory).is_ok_and(|file_system| {

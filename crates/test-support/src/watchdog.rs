@@ -1,7 +1,7 @@
 //! A small process that outlives the tests by a moment and clears up after them.
 //!
-//! Statics are never dropped and tests are killed, so no destructor can be relied on. The watchdog waits for the end
-//! of a pipe whose other end only this process holds: however the process ends, the pipe does.
+//! Statics are never dropped and tests are killed, so no destructor can be relied on. The watchdog waits for
+//! the end of a pipe whose other end only this process holds: however the process ends, the pipe does.
 
 use std::io;
 use std::os::unix::process::CommandExt;

@@ -29,7 +29,8 @@ async fn a_fresh_database_is_migrated_prepared_and_quick() {
     for database in Database::ALL {
         let mut connection = databases.connect(database, Role::Superuser).await;
         let leakproof: i64 = sqlx::query_scalar(
-            "select count(*) from pg_proc where proname in ('arraycontains', 'arrayoverlap') and proleakproof",
+            "select count(*) from pg_proc \
+             where proname in ('arraycontains', 'arrayoverlap') and proleakproof",
         )
         .fetch_one(&mut connection)
         .await

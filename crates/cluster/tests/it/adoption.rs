@@ -20,7 +20,7 @@ const DATA_DIR: &str = "TEST_OWNER_DATA_DIR";
 #[tokio::test]
 #[ignore = "the victim of another test, which starts it by itself"]
 async fn owner() {
-    let data_dir = PathBuf::from(std::env::var_os(DATA_DIR).unwrap());
+    let Some(data_dir) = std::env::var_os(DATA_DIR).map(PathBuf::from) else { return };
     let mut options = Options::new(data_dir);
     options.binaries = std::env::var_os("SALUS_PG_BIN").map(PathBuf::from);
     options.max_connections = 300;

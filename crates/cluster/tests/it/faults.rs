@@ -101,8 +101,8 @@ async fn stale_files_are_cleared_and_a_wrong_version_or_a_damaged_cluster_is_nam
     assert!(matches!(error, ClusterError::WrongMajor { database: Database::Phi, .. }), "{message}");
     assert!(message.contains("made by PostgreSQL 14") && message.contains("are PostgreSQL 1"), "{message}");
 
-    // A damaged cluster is reported in the server's own words, time after time: the two healthy ones, which were
-    // told to end, are not in the way of the next start.
+    // A damaged cluster is reported in the server's own words, time after time: the two healthy ones, which
+    // were told to end, are not in the way of the next start.
     fs::copy(auth.join("PG_VERSION"), phi.join("PG_VERSION")).unwrap();
     fs::remove_file(clinical.join("global/pg_control")).unwrap();
     for _ in 0..2 {

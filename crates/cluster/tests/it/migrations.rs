@@ -9,7 +9,8 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, raw_sql};
 use test_support::TestDatabases;
 
-/// A folder laid out like the workspace's, with one migration for all and one for phi between the first and a third.
+/// A folder laid out like the workspace's, with one migration for all and one for phi between the first and a
+/// third.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in ["every", "auth", "phi", "clinical"] {

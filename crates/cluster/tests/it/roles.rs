@@ -74,7 +74,8 @@ async fn no_role_has_more_than_its_attributes() {
     for database in Database::ALL {
         let mut superuser = databases.connect(database, Role::Superuser).await;
         let rows: Vec<(String, bool, bool, bool)> = sqlx::query_as(
-            "select rolname::text, rolsuper, rolcanlogin, rolcreaterole or rolcreatedb or rolreplication or rolbypassrls \
+            "select rolname::text, rolsuper, rolcanlogin, \
+             rolcreaterole or rolcreatedb or rolreplication or rolbypassrls \
              from pg_roles where rolname not like 'pg\\_%' order by rolname collate \"C\"",
         )
         .fetch_all(&mut superuser)
