@@ -35,8 +35,8 @@ pub enum MigrationError {
     },
     /// An applied migration is not the one that this program knows by the same number.
     #[error(
-        "{database}: migration {version} was changed after it had been applied; they are append-only, so put the \
-         old text back and write a new one"
+        "{database}: migration {version} was changed after it had been applied; put the old text back and write \
+         a new migration"
     )]
     Changed {
         /// The database.
