@@ -1,5 +1,7 @@
 //! What is found prepared when nobody is left who prepared it.
 
+use std::time::{Duration, Instant};
+
 use coordinator::{Gid, Identity, PairId};
 use kernel::Database::{self, Auth, Clinical, Phi};
 use kernel::TransactionId;
@@ -8,6 +10,9 @@ use test_support::Role;
 use uuid::Uuid;
 
 use crate::house::{ALL, House, PREPARED, Put, context, until};
+
+/// How long sessions are killed.
+const LOAD: Duration = Duration::from_secs(5);
 
 /// A gid of this house.
 async fn gid(house: &House, decider: Database, participant: Database) -> Gid {
@@ -125,7 +130,7 @@ async fn strangers_are_never_touched() {
     let half = gid(&house, Auth, Clinical).await;
     prepare(&house, Clinical, &half.to_string(), half.transaction.uuid(), Role::App).await;
     until("ours is settled", async || house.number(Clinical, PREPARED).await == 3).await;
-    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
     assert_eq!(house.number(Clinical, PREPARED).await, 3);
     assert!(house.store.health().databases[Clinical.index()].seen.foreign >= 2);
     for foreign in [other_pair, unreadable, unique] {
@@ -231,13 +236,13 @@ async fn sessions_killed_at_random_under_load_leave_no_half() {
     let house = House::open().await;
     let another = house.another().await;
     let (mut acknowledged, mut killed) = (0, 0);
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     let mut working = tokio::task::JoinSet::new();
     for store in [&house.store, &another].into_iter().cycle().take(8) {
         let store = store.clone();
         working.spawn(async move {
             let mut committed = 0;
-            while began.elapsed() < std::time::Duration::from_secs(5) {
+            while began.elapsed() < LOAD {
                 committed += i64::from(store.execute(Put::to(&ALL), context()).await.is_ok());
             }
             committed
@@ -250,25 +255,20 @@ async fn sessions_killed_at_random_under_load_leave_no_half() {
     let one = "select count(pg_terminate_backend(pid)) from (select pid from pg_stat_activity
         where datname = current_database() and usename = 'salus_app' and application_name = 'salus request'
             and (state = 'active' or state like 'idle in%') order by random() limit 1) victim";
-    while began.elapsed() < std::time::Duration::from_secs(5) {
-        for above in &mut superusers {
-            killed += sqlx::query_scalar::<_, i64>(one).fetch_one(above).await.unwrap();
+    for above in (0..superusers.len()).cycle() {
+        if began.elapsed() >= LOAD {
+            break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(15)).await;
+        killed += sqlx::query_scalar::<_, i64>(one).fetch_one(&mut superusers[above]).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     for committed in working.join_all().await {
         acknowledged += committed;
     }
     until("nothing is prepared", async || house.counts().await.iter().all(|count| count.prepared == 0)).await;
     let counts = house.counts().await.map(|count| count.records);
-    assert!(killed > 50 && acknowledged > 50, "killed {killed}, acknowledged {acknowledged}");
+    assert!(killed > 20 && acknowledged > 20, "killed {killed}, acknowledged {acknowledged}");
     assert!(counts[0] == counts[1] && counts[1] == counts[2], "half a transaction: {counts:?}");
     assert!(counts[0] >= acknowledged, "{} of {acknowledged} acknowledged", counts[0]);
-    eprintln!(
-        "killed {killed}, acknowledged {acknowledged}, there {}, {:?}, {:?}",
-        counts[0],
-        house.store.counts(),
-        another.counts()
-    );
     another.close().await;
 }
