@@ -34,18 +34,10 @@ fn hash(keys: &TenantKeys, kind: ResourceType, parameter: u16, form: Form, text:
 fn observations(keys: &TenantKeys, first: i64, last: i64) -> Rows {
     let kind = ResourceType::Observation;
     let start = DateTime::from_timestamp(1_400_000_000, 0).unwrap();
-    let mut rows = Rows {
-        rid: vec![],
-        patient: vec![],
-        code: vec![],
-        date: vec![],
-        fhir_id: vec![],
-        tokens: vec![],
-    };
-    let status = [
-        hash(keys, kind, STATUS, Form::Code, "final"),
-        hash(keys, kind, STATUS, Form::Code, "amended"),
-    ];
+    let mut rows =
+        Rows { rid: vec![], patient: vec![], code: vec![], date: vec![], fhir_id: vec![], tokens: vec![] };
+    let status =
+        [hash(keys, kind, STATUS, Form::Code, "final"), hash(keys, kind, STATUS, Form::Code, "amended")];
     let category = hash(keys, kind, CATEGORY, Form::Code, "vital-signs");
     let codes: Vec<i64> =
         (0..CODES).map(|code| hash(keys, kind, CODE, Form::SystemCode, &format!("{LOINC}|{code}"))).collect();
@@ -94,14 +86,8 @@ async fn load(connection: &mut PgConnection, tenant: i32, kind: ResourceType, ro
 fn patients(keys: &TenantKeys) -> Rows {
     let kind = ResourceType::Patient;
     let born = DateTime::from_timestamp(-1_000_000_000, 0).unwrap();
-    let mut rows = Rows {
-        rid: vec![],
-        patient: vec![],
-        code: vec![],
-        date: vec![],
-        fhir_id: vec![],
-        tokens: vec![],
-    };
+    let mut rows =
+        Rows { rid: vec![], patient: vec![], code: vec![], date: vec![], fhir_id: vec![], tokens: vec![] };
     for n in 1..=PATIENTS {
         rows.rid.push(n);
         rows.patient.push(n);
@@ -133,8 +119,7 @@ async fn plans(
         .collect();
     let search = parse(kind, &pairs, Handling::Strict).unwrap();
     let mut plans = Vec::new();
-    for (sql, arguments) in
-        db_record::search::statements(&search, database, Tenant::from_number(1), keyring)
+    for (sql, arguments) in db_record::search::statements(&search, database, Tenant::from_number(1), keyring)
     {
         let rows = sqlx::query_with(AssertSqlSafe(format!("explain {sql}")), arguments)
             .fetch_all(&mut *connection)
@@ -223,7 +208,10 @@ async fn every_search_shape_is_an_index_probe() {
             if !page.contains(index) {
                 faults.push(format!("{query}: the page does not use {index}:\n{page}"));
             }
-            if *token_condition && !page.contains("Index Cond: (tokens") && !page.contains("Index Cond: ((tokens") {
+            if *token_condition
+                && !page.contains("Index Cond: (tokens")
+                && !page.contains("Index Cond: ((tokens")
+            {
                 faults.push(format!("{query}: the token is not an index condition:\n{page}"));
             }
             for plan in &plans {

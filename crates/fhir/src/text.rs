@@ -29,14 +29,31 @@ pub fn words(text: &str) -> Vec<String> {
         // Upper case first folds what lower case alone does not: `ß` and `SS`, final and medial sigma.
         let folded = text.nfkd().flat_map(char::to_uppercase).flat_map(char::to_lowercase);
         for letter in folded.collect::<String>().nfkd().filter(|c| !is_combining_mark(*c)) {
-            match letter.is_alphanumeric() {
-                true => word.push(letter),
-                false => end(&mut word),
+            match (plain(letter), letter.is_alphanumeric()) {
+                (Some(letters), _) => word.push_str(letters),
+                (None, true) => word.push(letter),
+                (None, false) => end(&mut word),
             }
         }
     }
     end(&mut word);
     words
+}
+
+/// What a person without the letter on the keyboard types for it, where Unicode does not take it apart by itself.
+fn plain(letter: char) -> Option<&'static str> {
+    Some(match letter {
+        'ł' => "l",
+        'ø' => "o",
+        'đ' | 'ð' => "d",
+        'ħ' => "h",
+        'ı' => "i",
+        'ŧ' => "t",
+        'æ' => "ae",
+        'œ' => "oe",
+        'þ' => "th",
+        _ => return None,
+    })
 }
 
 /// The prefixes of a word that it can be found by: of 1 to [`PREFIX_LETTERS`] letters.
@@ -66,6 +83,7 @@ mod tests {
             ("O'Brien-Smith", &["o", "brien", "smith"]),
             ("Σίσυφος ΣΊΣΥΦΟΣ", &["σισυφοσ", "σισυφοσ"]),
             ("İstanbul", &["istanbul"]),
+            ("Skłodowska Øster Æthelred Đorđe", &["sklodowska", "oster", "aethelred", "dorde"]),
             ("Ｆｕｌｌ ﬁeld", &["full", "field"]),
             ("山田 太郎", &["山田", "太郎"]),
             ("  ,.; ", &[]),

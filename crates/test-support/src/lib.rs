@@ -12,9 +12,11 @@ mod data;
 pub mod databases;
 mod place;
 mod watchdog;
+pub mod wire;
 
 pub use cluster::{Role, State, StopMode};
 pub use clusters::TestClusters;
 pub use data::test_data;
 pub use databases::TestDatabases;
 pub use place::TestFolder;
+pub use wire::CountingProxy;
