@@ -60,7 +60,11 @@ pub const VARIABLES: &[Variable] = &[
         default: "First organization",
         help: "name of the organization that the first start creates",
     },
-    Variable { name: LOG, default: "info", help: "what is logged, such as debug or store=debug,info" },
+    Variable {
+        name: LOG,
+        default: "info,sqlx=warn",
+        help: "what is logged, such as debug or store=debug,info",
+    },
     Variable { name: LOG_FORMAT, default: "text", help: "text or json" },
     Variable { name: TEST_DATA, default: "", help: "folder of test data; read by tests, not by the server" },
 ];

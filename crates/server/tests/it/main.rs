@@ -1,0 +1,13 @@
+//! The server from outside: the real binary over HTTP, and its router in this process where a test needs tokens
+//! that no login gives.
+
+mod bad_input;
+mod client;
+mod edge;
+mod fhir;
+mod in_process;
+mod lifecycle;
+mod outage;
+mod policy;
+mod salus;
+mod session;

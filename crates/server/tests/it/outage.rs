@@ -1,0 +1,70 @@
+//! One database goes away and comes back while the server runs.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::json;
+
+use crate::client::{Answer, Client};
+use crate::salus::Salus;
+
+/// Asks until the status is this one.
+async fn until(client: &Client, path: &str, status: StatusCode, patience: Duration) -> Answer {
+    let began = Instant::now();
+    loop {
+        let answer = client.get(path).await;
+        if answer.status == status {
+            return answer;
+        }
+        assert!(began.elapsed() < patience, "{path} is still {}", answer.status);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_down_takes_only_its_own_routes_along_and_comes_back_by_itself() {
+    let mut salus = Salus::new();
+    salus.start();
+    let client = salus.administrator().await;
+    let patient = client.create(json!({ "resourceType": "Patient" })).await;
+    let practitioner = client.create(json!({ "resourceType": "Practitioner" })).await;
+    let observation = client
+        .create(json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" },
+                        "subject": { "reference": format!("Patient/{patient}") } }))
+        .await;
+    let patient = format!("/fhir/R4/Patient/{patient}");
+    let practitioner = format!("/fhir/R4/Practitioner/{practitioner}");
+    let observation = format!("/fhir/R4/Observation/{observation}");
+
+    // Without its folder the cluster cannot be restarted until the folder is back.
+    let folder = salus.data_dir().join("pg/phi");
+    let away = folder.with_extension("away");
+    let pid = fs::read_to_string(folder.join("postmaster.pid")).unwrap();
+    let pid = Pid::from_raw(pid.lines().next().unwrap().trim().parse().unwrap());
+    fs::rename(&folder, &away).unwrap();
+    kill(pid, Signal::SIGKILL).unwrap();
+
+    let down = until(&client, &patient, StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(10)).await;
+    assert!(!down.header("retry-after").is_empty());
+    assert_eq!(down.issue().0, "transient");
+    for other in [practitioner.as_str(), observation.as_str(), "/api/v1/auth/me", "/healthz"] {
+        let began = Instant::now();
+        assert_eq!(client.get(other).await.status, StatusCode::OK, "{other}");
+        assert!(began.elapsed() < Duration::from_secs(1), "{other} was slowed");
+    }
+    let not_ready = until(&client, "/readyz", StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(10)).await;
+    assert_eq!(not_ready.json()["databases"]["phi"]["state"], "down");
+    assert_eq!(not_ready.json()["databases"]["auth"]["state"], "up");
+    let refused = client.post("/fhir/R4/Patient", r#"{"resourceType":"Patient"}"#).await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{refused:?}");
+    assert!(!refused.header("retry-after").is_empty());
+
+    fs::rename(&away, &folder).unwrap();
+    until(&client, &patient, StatusCode::OK, Duration::from_secs(60)).await;
+    until(&client, "/readyz", StatusCode::OK, Duration::from_secs(20)).await;
+    client.create(json!({ "resourceType": "Patient" })).await;
+    assert!(salus.end(Signal::SIGTERM));
+}

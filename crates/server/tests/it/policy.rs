@@ -1,0 +1,112 @@
+//! Who is let through: every route of the table, with every kind of caller.
+
+use api::policy::{Policy, Rule, TABLE, Verb};
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+
+use crate::client::call;
+use crate::in_process::InProcess;
+
+fn request(rule: &Rule, token: Option<&str>) -> Request<Body> {
+    let method = match rule.verb {
+        Verb::Get => "GET",
+        Verb::Post => "POST",
+        Verb::Put => "PUT",
+        Verb::Delete => "DELETE",
+    };
+    let path = rule.path.replace("{type}", "Patient").replace("{id}", "p1").replace("{version}", "1");
+    let mut request = Request::builder().method(method).uri(path).header("host", "localhost");
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    request.body(Body::empty()).unwrap()
+}
+
+#[tokio::test]
+async fn without_a_token_only_public_routes_let_one_through() {
+    let salus = InProcess::start().await;
+    for rule in TABLE {
+        let answer = call(salus.router.clone(), request(rule, None)).await;
+        if rule.policy == Policy::Public {
+            assert_ne!(answer.status, StatusCode::UNAUTHORIZED, "{}", rule.path);
+        } else {
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{}", rule.path);
+            assert!(answer.header("www-authenticate").starts_with("Bearer"), "{}", rule.path);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_forged_token_is_no_better_than_none() {
+    let salus = InProcess::start().await;
+    let other = InProcess::start().await.token(&["administrator"]);
+    for token in ["x", "a.b.c", other.as_str(), &"y".repeat(8_000)] {
+        for rule in TABLE.iter().filter(|rule| rule.policy != Policy::Public) {
+            let answer = call(salus.router.clone(), request(rule, Some(token))).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{}", rule.path);
+            assert!(answer.header("www-authenticate").contains("invalid_token"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_role_that_is_not_in_the_table_opens_no_route_that_needs_a_permission() {
+    let salus = InProcess::start().await;
+    let token = salus.token(&["visitor"]);
+    for rule in TABLE {
+        let answer = call(salus.router.clone(), request(rule, Some(&token))).await;
+        match rule.policy {
+            Policy::Permissions(_) => assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", rule.path),
+            Policy::Public | Policy::Authenticated => {
+                assert_ne!(answer.status, StatusCode::FORBIDDEN, "{}", rule.path);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_administrator_is_let_through_everywhere() {
+    let salus = InProcess::start().await;
+    let token = salus.token(&["administrator"]);
+    for rule in TABLE {
+        let answer = call(salus.router.clone(), request(rule, Some(&token))).await;
+        assert!(
+            ![StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&answer.status)
+                || rule.path == "/api/v1/auth/login",
+            "{}: {answer:?}",
+            rule.path
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_denied_request_for_a_patients_data_is_in_the_audit_trail_of_auth() {
+    let salus = InProcess::start().await;
+    let token = salus.token(&["visitor"]);
+    let denied: Vec<_> = TABLE.iter().filter(|rule| rule.patient_data).collect();
+    for rule in &denied {
+        call(salus.router.clone(), request(rule, None)).await;
+        call(salus.router.clone(), request(rule, Some(&token))).await;
+    }
+    let mut written = 0;
+    let mut operations: Vec<_> = denied.iter().map(|rule| rule.operation).collect();
+    operations.sort_unstable();
+    operations.dedup();
+    for operation in operations {
+        let outcomes = salus.audited(operation).await;
+        assert!(outcomes.iter().all(|outcome| outcome == "denied"), "{operation}: {outcomes:?}");
+        written += outcomes.len();
+    }
+    assert_eq!(written, 2 * denied.len());
+}
+
+#[tokio::test]
+async fn a_denial_that_cannot_be_written_down_is_a_failure_of_ours() {
+    let salus = InProcess::start().await;
+    let read = TABLE.iter().find(|rule| rule.path == "/fhir/R4/{type}/{id}").unwrap();
+    assert_eq!(call(salus.router.clone(), request(read, None)).await.status, StatusCode::UNAUTHORIZED);
+    let mut owner = salus.databases.connect(kernel::Database::Auth, test_support::Role::Superuser).await;
+    sqlx::query("revoke insert on audit.event from salus_app").execute(&mut owner).await.unwrap();
+    let answer = call(salus.router.clone(), request(read, None)).await;
+    assert!(answer.status.is_server_error(), "{answer:?}");
+}

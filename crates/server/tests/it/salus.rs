@@ -1,0 +1,137 @@
+//! The real binary on a data directory of its own. It ends with this process, however that ends.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use test_support::TestFolder;
+
+use crate::client::{Client, text};
+
+/// Says the server's pid, and kills the server when the pipe to this script ends.
+const LEASH: &str = r#"
+exec 3<&0
+"$0" "$@" </dev/null 3<&- &
+pid=$!
+echo "$pid"
+(read -r _ <&3; kill -KILL "$pid") >/dev/null 2>&1 &
+exec 3<&-
+wait "$pid"
+"#;
+
+/// A data directory, and what runs on it.
+pub struct Salus {
+    folder: TestFolder,
+    running: Option<Running>,
+    pub settings: Vec<(&'static str, String)>,
+}
+
+struct Running {
+    wrapper: Child,
+    pid: Pid,
+    client: Client,
+    _leash: ChildStdin,
+}
+
+impl Salus {
+    /// A data directory on which nothing was started yet.
+    pub fn new() -> Salus {
+        Salus { folder: TestFolder::create(), running: None, settings: Vec::new() }
+    }
+
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn environment(&self, command: &mut Command) {
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("SALUS_") && name != "SALUS_PG_BIN" {
+                command.env_remove(name);
+            }
+        }
+        command.env("SALUS_HTTP_ADDR", "127.0.0.1:0").env("SALUS_DATA_DIR", self.data_dir());
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
+    }
+
+    /// Starts the server and waits until it says that it is ready.
+    pub fn start(&mut self) -> Duration {
+        assert!(self.running.is_none());
+        let began = Instant::now();
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", LEASH, env!("CARGO_BIN_EXE_salus")]);
+        self.environment(&mut command);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut wrapper = command.spawn().unwrap();
+        let mut lines = BufReader::new(wrapper.stdout.take().unwrap()).lines();
+        let mut errors = wrapper.stderr.take().unwrap();
+        let errors = std::thread::spawn(move || {
+            let mut text = String::new();
+            errors.read_to_string(&mut text).ok();
+            text
+        });
+        let pid = lines.next().unwrap().unwrap().parse().unwrap();
+        let ready = lines.find_map(|line| {
+            let line = line.unwrap();
+            line.strip_prefix("Ready ")
+                .and_then(|line| line.split_once("http://"))
+                .map(|(_, at)| at.to_owned())
+        });
+        let Some(address) = ready else { panic!("the server did not start: {}", errors.join().unwrap()) };
+        let client = Client { address: address.parse().unwrap(), token: None };
+        let leash = wrapper.stdin.take().unwrap();
+        self.running = Some(Running { wrapper, pid: Pid::from_raw(pid), client, _leash: leash });
+        began.elapsed()
+    }
+
+    fn running(&self) -> &Running {
+        self.running.as_ref().unwrap()
+    }
+
+    /// A client without a token.
+    pub fn client(&self) -> Client {
+        self.running().client.clone()
+    }
+
+    /// A client with the administrator's token.
+    pub async fn administrator(&self) -> Client {
+        let client = self.client();
+        let password = std::fs::read_to_string(self.data_dir().join("admin-password")).unwrap();
+        let answer = client.log_in("admin", password.trim()).await;
+        let token = text(&answer.json()["access_token"]);
+        assert!(!token.is_empty(), "{answer:?}");
+        Client { token: Some(token), ..client }
+    }
+
+    /// Sends the signal and waits for the end; gives whether the server ended by its own will and without an error.
+    pub fn end(&mut self, signal: Signal) -> bool {
+        let mut running = self.running.take().unwrap();
+        kill(running.pid, signal).unwrap();
+        running.wrapper.wait().unwrap().success()
+    }
+
+    /// Runs the program with these arguments to its end.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_salus"));
+        self.environment(&mut command);
+        command.args(arguments).stdin(Stdio::null()).output().unwrap()
+    }
+}
+
+/// The server that the tests share which only send requests. Made by whoever comes first.
+pub async fn shared() -> Client {
+    static SHARED: OnceLock<Salus> = OnceLock::new();
+    static TOKEN: tokio::sync::OnceCell<Client> = tokio::sync::OnceCell::const_new();
+    let salus = tokio::task::spawn_blocking(|| {
+        SHARED.get_or_init(|| {
+            let mut salus = Salus::new();
+            salus.start();
+            salus
+        })
+    });
+    let salus = salus.await.unwrap();
+    TOKEN.get_or_init(|| salus.administrator()).await.clone()
+}
