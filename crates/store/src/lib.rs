@@ -33,6 +33,6 @@ pub use commit::Settlement;
 pub use connection::Connection;
 pub use contact::Refusal;
 pub use execute::Committed;
-pub use health::{DatabaseHealth, DatabaseState, Health};
+pub use health::{Counts, DatabaseHealth, DatabaseState, Health, Sightings};
 pub use open::{OpenError, Store};
 pub use options::StoreOptions;

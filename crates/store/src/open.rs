@@ -73,7 +73,7 @@ impl Store {
         let homes = Database::ALL.map(|database| Arc::new(Connections::new(&options, database)));
         let demands = Arc::new(Demands { paired_permits: options.paired_permits, durable: options.durable });
         let installation = Arc::new(Installation::default());
-        let probes =
+        let mut probes =
             homes.clone().map(|home| Probe::new(home, Arc::clone(&demands), Arc::clone(&installation)));
         let reader = Reader::start(homes.clone(), Arc::clone(&options.keyring));
         let inner = Arc::new(Inner {
@@ -91,10 +91,9 @@ impl Store {
             workers: TaskTracker::new(),
             stop: CancellationToken::new(),
         });
-        let [mut auth, mut phi, mut clinical] = probes;
-        let (a, p, c) = tokio::join!(auth.ask(), phi.ask(), clinical.ask());
-        for state in [a, p, c] {
-            if let DatabaseState::Refused(refusal) = state {
+        // One after the other, so that it is always the later one of two which disagree that is refused.
+        for probe in &mut probes {
+            if let DatabaseState::Refused(refusal) = probe.ask().await {
                 return Err(refusal.into());
             }
         }
@@ -104,7 +103,7 @@ impl Store {
             tokio::time::timeout(FIRST_PASS, recovery.pass(&inner)).await.ok()
         },);
         let store = Store { inner };
-        for probe in [auth, phi, clinical] {
+        for probe in probes {
             store.work(probe.watch());
         }
         store.work(recovery::run(Arc::clone(&store.inner), recovery));

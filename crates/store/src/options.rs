@@ -12,8 +12,8 @@ use sqlx::postgres::PgConnectOptions;
 pub struct StoreOptions {
     /// How the server's own login (`salus_app`) reaches each database, in the order of [`Database::ALL`].
     pub connect: [PgConnectOptions; 3],
-    /// Connections for requests, per database. The store holds up to seven more of its own in each: the probe's, the
-    /// recovery's two, and those that settle unknown outcomes.
+    /// Connections for requests, per database. The store holds four more of its own in each: the probe's, the audit
+    /// writer's and two of recovery; and one for as long as the outcome of a commit is unknown.
     pub max_connections: u32,
     /// Transactions over several databases at one time. Each may hold a prepared transaction in two databases; together
     /// with what waits for recovery they must fit into `max_prepared_transactions`.

@@ -23,6 +23,8 @@ const PERIOD: Duration = Duration::from_millis(400);
 const PAUSE: Duration = Duration::from_millis(20);
 /// Waits at the fence in one pass over one database.
 const WAITS: usize = 20;
+/// How old the oldest in doubt may become while another process holds the lock of the pass.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// A coordinator that holds its row for longer than this is worth a look.
 const LONG: Duration = Duration::from_secs(60);
 /// Names the advisory lock of a pass: the letters of "salus rec".
@@ -108,13 +110,20 @@ impl Recovery {
         database: Database,
     ) -> Result<(), sqlx::Error> {
         self.mark_done(inner, database).await?;
+        let before = self.lists.run(database, async |link| look(link, identity).await).await?;
         let locked = self.lists.run(database, async |link| try_lock(link).await).await?;
-        if locked {
+        // A process that was stopped holds its lock and settles nothing; nobody waits for it.
+        if locked || before.oldest > PATIENCE {
             self.settle_prepared(inner, identity, database).await?;
             self.settle_decisions(inner, identity, database).await?;
+        }
+        if locked {
             self.lists.run(database, async |link| unlock(link).await).await?;
         }
-        let seen = self.lists.run(database, async |link| look(link, identity).await).await?;
+        let seen = match before.in_doubt {
+            0 => before,
+            _ => self.lists.run(database, async |link| look(link, identity).await).await?,
+        };
         inner.seen.set(database, seen);
         Ok(())
     }

@@ -272,3 +272,16 @@ async fn sessions_killed_at_random_under_load_leave_no_half() {
     assert!(counts[0] >= acknowledged, "{} of {acknowledged} acknowledged", counts[0]);
     another.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_stopped_in_its_pass_holds_nobody_up() {
+    let house = House::open().await;
+    // The lock of a pass over clinical, as a process holds it that was stopped there.
+    let mut stopped = house.databases.connect(Clinical, Role::App).await;
+    let lock = "select pg_advisory_lock(x'73616c7573726563'::bigint)";
+    sqlx::query(lock).execute(&mut stopped).await.unwrap();
+    let half = gid(&house, Auth, Clinical).await;
+    prepare(&house, Clinical, &half.to_string(), half.transaction.uuid(), Role::App).await;
+    until("it is rolled back", async || house.number(Clinical, PREPARED).await == 0).await;
+    assert_eq!(house.store.counts().recovered_abort, 1);
+}
