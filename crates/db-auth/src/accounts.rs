@@ -25,10 +25,11 @@ impl<'c> PgAccounts<'c> {
 
     /// Acts for `tenant` until [`PgAccounts::act_for`] is called again; gives the tenant acted for before.
     async fn act_for(&mut self, tenant: &str) -> Stored<String> {
-        let before = sqlx::query_scalar!(r#"select coalesce(current_setting('app.tenant', true), '') as "before!""#)
-            .fetch_one(&mut *self.connection)
-            .await
-            .map_err(classify)?;
+        let before =
+            sqlx::query_scalar!(r#"select coalesce(current_setting('app.tenant', true), '') as "before!""#)
+                .fetch_one(&mut *self.connection)
+                .await
+                .map_err(classify)?;
         sqlx::query_scalar!("select set_config('app.tenant', $1, true)", tenant)
             .fetch_one(&mut *self.connection)
             .await

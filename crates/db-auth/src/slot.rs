@@ -26,7 +26,11 @@ pub struct Lease {
 /// Takes a slot for `instance`; none where all 256 are held. In this order: one that was given back, one never used,
 /// the one silent for longest (for 15 seconds at least). The last kind may have a holder who is alive and cannot
 /// reach this database, so its identifiers are taken to reach as far as its promise does from now.
-pub async fn claim(connection: &mut PgConnection, instance: InstanceId, now_ms: i64) -> Stored<Option<Lease>> {
+pub async fn claim(
+    connection: &mut PgConnection,
+    instance: InstanceId,
+    now_ms: i64,
+) -> Stored<Option<Lease>> {
     let promised = now_ms.saturating_add(PROMISE_MS);
     let returned = sqlx::query!(
         r#"with free as (
