@@ -53,17 +53,27 @@ pub(crate) struct Spec {
     pub stop_timeout: Duration,
 }
 
+/// How to reach `database_name` in the cluster whose socket is in this folder.
+pub(crate) fn login(
+    socket_folder: &Path,
+    role: Role,
+    password: &Secret<String>,
+    database_name: &str,
+) -> PgConnectOptions {
+    PgConnectOptions::new_without_pgpass()
+        .socket(socket_folder)
+        .port(PORT)
+        .username(role.name())
+        .password(password.expose())
+        .database(database_name)
+        .ssl_mode(PgSslMode::Disable)
+        .application_name("salus")
+}
+
 impl Spec {
     /// How to reach `database_name` in this cluster.
     pub fn options(&self, role: Role, database_name: &str) -> PgConnectOptions {
-        PgConnectOptions::new_without_pgpass()
-            .socket(&self.socket_folder)
-            .port(PORT)
-            .username(role.name())
-            .password(self.passwords[role.index()].expose())
-            .database(database_name)
-            .ssl_mode(PgSslMode::Disable)
-            .application_name("salus")
+        login(&self.socket_folder, role, &self.passwords[role.index()], database_name)
     }
 
     /// Takes over the postmaster that an earlier server left on this cluster. `None` when there is none, or

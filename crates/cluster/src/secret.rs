@@ -30,6 +30,17 @@ pub(crate) fn create_folder(data_dir: &Path) -> Result<(), ClusterError> {
     }
 }
 
+/// Reads the password of a role that has one.
+pub(crate) fn load(data_dir: &Path, database: Database, role: Role) -> Result<Secret<String>, ClusterError> {
+    let path = path(data_dir, database, role);
+    let text = fs::read_to_string(&path).map_err(ClusterError::file("read", &path))?;
+    if text.trim().len() != 64 {
+        let reason = "it holds no password of ours".to_owned();
+        return Err(ClusterError::Foreign { folder: path, reason });
+    }
+    Ok(Secret::new(text.trim().to_owned()))
+}
+
 /// Reads the password, or makes a new one of 256 random bits (hexadecimal, so that it needs no quoting
 /// anywhere). The file appears whole or not at all.
 pub(crate) fn load_or_create(
@@ -38,18 +49,8 @@ pub(crate) fn load_or_create(
     role: Role,
 ) -> Result<Secret<String>, ClusterError> {
     let path = path(data_dir, database, role);
-    match fs::read_to_string(&path) {
-        Ok(text) if text.trim().len() == 64 => return Ok(Secret::new(text.trim().to_owned())),
-        Ok(_) => {
-            return Err(ClusterError::Foreign {
-                folder: path,
-                reason: "it holds no password of ours".to_owned(),
-            });
-        }
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(ClusterError::file("read", &path)(error));
-        }
-        Err(_) => {}
+    if fs::exists(&path).map_err(ClusterError::file("find", &path))? {
+        return load(data_dir, database, role);
     }
     let password = random_hex()?;
     let partial = path.with_extension("partial");
