@@ -1,9 +1,9 @@
 //! The coordinator of one transaction over two or three databases (PAIRED 2.2, 2.3).
 //!
-//! `start` and `step` give commands; each is performed on the connection that carries the transaction in that database
-//! and answered by one [`Event::Answered`]. Commands given together may be performed side by side. The machine never
-//! gives COMMIT PREPARED before the decider said that it committed, and never ROLLBACK PREPARED after the decider's
-//! COMMIT was sent, unless that COMMIT is proven to have failed.
+//! `start` and `step` give commands; each is performed on the connection that carries the transaction in that
+//! database and answered by one [`Event::Answered`]. Commands given together may be performed side by side.
+//! The machine never gives COMMIT PREPARED before the decider said that it committed, and never ROLLBACK
+//! PREPARED after the decider's COMMIT was sent, unless that COMMIT is proven to have failed.
 
 use kernel::{Database, TransactionId};
 
@@ -27,8 +27,8 @@ pub enum Command {
     RollbackWork(Database),
     /// ROLLBACK PREPARED: the decider is known never to commit.
     RollbackPrepared(Gid),
-    /// F9. COMMIT PREPARED: the decider is known to have committed. Given again after a failure that may pass; the one
-    /// who performs it waits a little between attempts.
+    /// F9. COMMIT PREPARED: the decider is known to have committed. Given again after a failure that may
+    /// pass; the one who performs it waits a little between attempts.
     CommitPrepared(Gid),
     /// Look for the `applied` row, since the prepared transaction is not there.
     CheckApplied(Gid),
@@ -117,7 +117,8 @@ pub struct Commit {
 }
 
 impl Commit {
-    /// A coordinator for a transaction whose work is done in all its databases. `participants` does not hold the decider.
+    /// A coordinator for a transaction whose work is done in all its databases. `participants` does not hold
+    /// the decider.
     pub fn new(
         identity: Identity,
         transaction: TransactionId,
@@ -138,14 +139,15 @@ impl Commit {
         }
     }
 
-    /// The first commands: the decision row and the marks, before any PREPARE. The decider's open row is from then on the
-    /// proof that this coordinator lives.
+    /// The first commands: the decision row and the marks, before any PREPARE. The decider's open row is from
+    /// then on the proof that this coordinator lives.
     pub fn start(&mut self) -> Vec<Command> {
         let marks = self.participants.iter().map(Command::Mark);
         self.give(std::iter::once(Command::Decide).chain(marks).collect())
     }
 
-    /// Takes an event, gives the commands that follow from it. An event that answers nothing that was asked changes nothing.
+    /// Takes an event, gives the commands that follow from it. An event that answers nothing that was asked
+    /// changes nothing.
     pub fn step(&mut self, event: Event) -> Vec<Command> {
         match event {
             Event::Answered(command, answer) => {
@@ -312,8 +314,8 @@ impl Commit {
         if let Command::RollbackPrepared(gid) = command {
             let gone = match answer {
                 Answer::Done | Answer::Applied(_) => true,
-                // Where PREPARE was answered, "no such" means that somebody rolled it back. Where it was not, the
-                // PREPARE may still be on its way.
+                // Where PREPARE was answered, "no such" means that somebody rolled it back. Where it was not,
+                // the PREPARE may still be on its way.
                 Answer::Failed(failure) => {
                     failure.of_finish() == FinishFailure::Gone && self.prepared.contains(gid.participant)
                 }

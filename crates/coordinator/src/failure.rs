@@ -67,9 +67,10 @@ pub enum FinishFailure {
 }
 
 impl Failure {
-    /// PAIRED F7. A list of what is safe and not of what is dangerous: an error raised before the commit record could be
-    /// written (integrity, serialization, deadlock, a transaction that had failed before) proves the abort. Whatever
-    /// else comes back, also "terminating connection", can follow a commit record that is already on disk.
+    /// PAIRED F7. A list of what is safe and not of what is dangerous: an error raised before the commit
+    /// record could be written (integrity, serialization, deadlock, a transaction that had failed before)
+    /// proves the abort. Whatever else comes back, also "terminating connection", can follow a commit record
+    /// that is already on disk.
     pub fn of_commit(self) -> CommitFailure {
         match self {
             Failure::Refused(state) => match (&state.class(), state.as_str()) {
@@ -80,8 +81,8 @@ impl Failure {
         }
     }
 
-    /// PAIRED 2.5. Whether a PREPARE may have succeeded all the same: only where no answer, or the end of the session, came
-    /// back. Any other error left the transaction rolled back.
+    /// PAIRED 2.5. Whether a PREPARE may have succeeded all the same: only where no answer, or the end of the
+    /// session, came back. Any other error left the transaction rolled back.
     pub fn may_have_prepared(self) -> bool {
         match self {
             Failure::Refused(state) => {
@@ -104,8 +105,8 @@ impl Failure {
         }
     }
 
-    /// Whether the same operation may succeed when it is run again from its beginning, under a new transaction id:
-    /// serialization failure, deadlock, lock timeout.
+    /// Whether the same operation may succeed when it is run again from its beginning, under a new
+    /// transaction id: serialization failure, deadlock, lock timeout.
     pub fn is_conflict(self) -> bool {
         matches!(self, Failure::Refused(state) if matches!(state.as_str(), "40001" | "40P01" | "55P03"))
     }

@@ -1,7 +1,8 @@
 //! Names of prepared transactions.
 //!
-//! `salus1.<pair8>.<decider>.<participant>.<epoch>.<uuidv7>` is enough to find the decider with no other state. It is
-//! put into SQL as a literal (PostgreSQL takes no parameter there), so its alphabet is `[a-z0-9.-]` by construction.
+//! `salus1.<pair8>.<decider>.<participant>.<epoch>.<uuidv7>` is enough to find the decider with no other
+//! state. It is put into SQL as a literal (PostgreSQL takes no parameter there), so its alphabet is
+//! `[a-z0-9.-]` by construction.
 
 use std::fmt;
 
@@ -55,8 +56,8 @@ pub struct Gid {
 }
 
 impl Gid {
-    /// The gid with this text; `None` where it is not, to the letter, one that [`Gid`] would print. Whatever else
-    /// stands in `pg_prepared_xacts` belongs to somebody else.
+    /// The gid with this text; `None` where it is not, to the letter, one that [`Gid`] would print. Whatever
+    /// else stands in `pg_prepared_xacts` belongs to somebody else.
     pub fn parse(text: &str) -> Option<Gid> {
         let mut parts = text.split('.');
         let mut next = || parts.next();
@@ -168,7 +169,9 @@ mod tests {
         }
 
         #[test]
-        fn no_text_is_read_as_a_gid_that_prints_otherwise(text in "salus1\\.[0-9a-f]{8}\\.[mpc]\\.[mpc]\\.[0-9+]{1,3}\\.[0-9a-fA-F-]{36}") {
+        fn no_text_is_read_as_a_gid_that_prints_otherwise(
+            text in "salus1\\.[0-9a-f]{8}\\.[mpc]\\.[mpc]\\.[0-9+]{1,3}\\.[0-9a-fA-F-]{36}",
+        ) {
             if let Some(gid) = Gid::parse(&text) {
                 prop_assert_eq!(gid.to_string(), text);
             }

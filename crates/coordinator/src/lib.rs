@@ -1,13 +1,15 @@
-//! The paired commit as pure state machines: one commit over two or three databases, in all or in none of them.
+//! The paired commit as pure state machines: one commit over two or three databases, in all or in none of
+//! them.
 //!
-//! Owns every decision of the protocol and performs none of it: a machine is fed [`commit::Event`]s and gives back
-//! [`commit::Command`]s; `store` sends them to PostgreSQL. Depends on `kernel` alone and does no I/O, so that a model
-//! checker or a simulator can step the very code that runs.
+//! Owns every decision of the protocol and performs none of it: a machine is fed [`commit::Event`]s and gives
+//! back [`commit::Command`]s; `store` sends them to PostgreSQL. Depends on `kernel` alone and does no I/O, so
+//! that a model checker or a simulator can step the very code that runs.
 //!
-//! One database is the *decider*: its ordinary COMMIT, which carries a row of `txn.decision`, is the decision. The
-//! others are *participants*: they PREPARE before it and COMMIT PREPARED after it. Whoever finds an outcome unknown
-//! runs [`resolve::Resolve`], whose blocking insert of an abort row (the fence) either loses to the decision, waits for
-//! a coordinator that is alive, or makes it certain that the coordinator can never commit.
+//! One database is the *decider*: its ordinary COMMIT, which carries a row of `txn.decision`, is the
+//! decision. The others are *participants*: they PREPARE before it and COMMIT PREPARED after it. Whoever
+//! finds an outcome unknown runs [`resolve::Resolve`], whose blocking insert of an abort row (the fence)
+//! either loses to the decision, waits for a coordinator that is alive, or makes it certain that the
+//! coordinator can never commit.
 //!
 //! Read [`commit`] first, then [`resolve`], then [`triage`].
 

@@ -62,9 +62,9 @@ pub enum Plan {
 }
 
 impl Plan {
-    /// Chooses from the databases that wrote or hold a guard lock. The decider is the first writer in lock order,
-    /// unless the operation prefers another of its writers; a preference for a database that did not write is
-    /// ignored. The order of `engaged` does not matter.
+    /// Chooses from the databases that wrote or hold a guard lock. The decider is the first writer in lock
+    /// order, unless the operation prefers another of its writers; a preference for a database that did not
+    /// write is ignored. The order of `engaged` does not matter.
     pub fn choose(engaged: &[Database], preferred: Option<Database>) -> Plan {
         let first = engaged.iter().min().copied();
         let Some(decider) = preferred.filter(|database| engaged.contains(database)).or(first) else {

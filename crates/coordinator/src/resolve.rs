@@ -1,7 +1,8 @@
 //! `resolve(gtx)`: the only code that settles a transaction whose outcome is unknown (PAIRED 2.4).
 //!
-//! Every command is performed on a connection of its own, in autocommit and READ COMMITTED. Nothing here asks for the
-//! time: a transaction is presumed aborted because its tombstone is committed, never because it is old.
+//! Every command is performed on a connection of its own, in autocommit and READ COMMITTED. Nothing here asks
+//! for the time: a transaction is presumed aborted because its tombstone is committed, never because it is
+//! old.
 
 use kernel::{Database, TransactionId};
 
@@ -13,8 +14,8 @@ use crate::{Gid, Identity, Participants, Verdict};
 /// What the machine wants done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Command {
-    /// F13. In the decider, with a short lock timeout: insert the tombstone `on conflict do nothing`; where it reports no row,
-    /// read the row that is there in a second statement.
+    /// F13. In the decider, with a short lock timeout: insert the tombstone `on conflict do nothing`; where
+    /// it reports no row, read the row that is there in a second statement.
     Fence,
     /// F14. The decision is known to be committed.
     CommitPrepared(Gid),
@@ -113,7 +114,8 @@ impl Resolve {
         self.give(vec![Command::Fence])
     }
 
-    /// Takes an event, gives the commands that follow from it. An event that answers nothing that was asked changes nothing.
+    /// Takes an event, gives the commands that follow from it. An event that answers nothing that was asked
+    /// changes nothing.
     pub fn step(&mut self, event: Event) -> Vec<Command> {
         let (command, answer) = match event {
             Event::Fenced(_) => (Command::Fence, Answer::Done),

@@ -1,6 +1,6 @@
-//! A small world of one decider and two participants, in which every reply may be lost, every session may die, a
-//! PREPARE or COMMIT may take effect late, and any number of recoverers run beside the coordinator. Whatever the order,
-//! nothing is finished against the decision, and in the end all databases agree.
+//! A small world of one decider and two participants, in which every reply may be lost, every session may
+//! die, a PREPARE or COMMIT may take effect late, and any number of recoverers run beside the coordinator.
+//! Whatever the order, nothing is finished against the decision, and in the end all databases agree.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 

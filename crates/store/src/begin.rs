@@ -8,8 +8,8 @@ use kernel::{Database, Tenant, limits};
 use crate::connection::{Connection, Connections};
 use crate::sql;
 
-/// How long a transaction may lie idle while the other databases of its operation work: the longest operation and five
-/// seconds more.
+/// How long a transaction may lie idle while the other databases of its operation work: the longest operation
+/// and five seconds more.
 const IDLE_IN_TRANSACTION_MS: u128 = limits::BUNDLE_REQUEST.as_millis() + 5_000;
 
 /// One database's part of an operation, inside its transaction.
@@ -17,13 +17,15 @@ pub(crate) struct Branch {
     pub(crate) connection: Connection,
     /// Whether the operation declared that it writes here.
     pub(crate) writes: bool,
-    /// Whether an advisory lock was taken: it assigns no transaction id, and yet must be held until all are decided.
+    /// Whether an advisory lock was taken: it assigns no transaction id, and yet must be held until all are
+    /// decided.
     pub(crate) guarded: bool,
 }
 
 impl Branch {
-    /// Opens the transaction. What is only read is opened read-only, so that an undeclared write is refused by the server
-    /// (25006). A connection that was dead before its first statement is replaced once; nothing was lost with it.
+    /// Opens the transaction. What is only read is opened read-only, so that an undeclared write is refused
+    /// by the server (25006). A connection that was dead before its first statement is replaced once; nothing
+    /// was lost with it.
     pub(crate) async fn open(home: &Arc<Connections>, tenant: Tenant, writes: bool) -> Stored<Branch> {
         let mut connection = home.checkout().await?;
         let begin = begin(tenant, writes);
@@ -45,8 +47,9 @@ impl Branch {
         self.connection.database()
     }
 
-    /// F2. Whether something was written or a guard is held here. Fails with 25P02 where a statement failed before and its error
-    /// was swallowed: such a transaction can only be rolled back, though COMMIT would not say so.
+    /// F2. Whether something was written or a guard is held here. Fails with 25P02 where a statement failed
+    /// before and its error was swallowed: such a transaction can only be rolled back, though COMMIT would
+    /// not say so.
     pub(crate) async fn is_engaged(&mut self) -> Result<bool, sqlx::Error> {
         let wrote: bool = sqlx::query_scalar("select pg_current_xact_id_if_assigned() is not null")
             .fetch_one(&mut *self.connection)
@@ -62,9 +65,9 @@ impl Branch {
     }
 }
 
-/// `synchronous_commit` because a decision that a crash takes back is half a transaction; the time limits because a
-/// coordinator that dies must let its locks go.
-fn begin(tenant: Tenant, writes: bool) -> String {
+/// `synchronous_commit` because a decision that a crash takes back is half a transaction; the time limits
+/// because a coordinator that dies must let its locks go.
+pub(crate) fn begin(tenant: Tenant, writes: bool) -> String {
     format!(
         "begin isolation level read committed{};\
          set local synchronous_commit = on;\

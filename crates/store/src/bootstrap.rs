@@ -19,13 +19,15 @@ pub enum BootstrapError {
     /// The databases belong to different installations, or one is in another's place.
     #[error("{0} belongs to another installation, or is another of the three databases")]
     Foreign(Database),
-    /// A database is empty while the others have worked together before: its data was lost, and a new identity would hide it.
+    /// A database is empty while the others have worked together before: its data was lost, and a new
+    /// identity would hide it.
     #[error("{0} is empty, but the other databases have committed transactions together with it")]
     Lost(Database),
 }
 
-/// Gives the three databases one identity where they have none yet, as their owner (`salus_owner`; the server's own login
-/// may only read it). Running it again changes nothing. Gives the installation's `pair_id`.
+/// Gives the three databases one identity where they have none yet, as their owner (`salus_owner`; the
+/// server's own login may only read it). Running it again changes nothing. Gives the installation's
+/// `pair_id`.
 ///
 /// # Errors
 /// [`BootstrapError`]; nothing is changed where databases disagree.

@@ -26,11 +26,11 @@ const APPLY: Duration = Duration::from_secs(5);
 const RESOLVE: Duration = Duration::from_secs(5);
 /// Between two attempts at COMMIT PREPARED, or at the fence.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Longest wait for the answer to a statement of the protocol: longer than the server's own limit, so that its refusal
-/// arrives first.
+/// Longest wait for the answer to a statement of the protocol: longer than the server's own limit, so that
+/// its refusal arrives first.
 const ANSWER: Duration = Duration::from_secs(limits::STATEMENT.as_secs() + 2);
 /// COMMIT of a transaction that had failed is answered as a success; the statement before it is not (25P02).
-const COMMIT: &str = "select 1; commit";
+pub(crate) const COMMIT: &str = "select 1; commit";
 /// The constraint that a late coordinator meets.
 const TOMBSTONED: &str = "decision_is_written_once";
 
@@ -39,7 +39,8 @@ const TOMBSTONED: &str = "decision_is_written_once";
 pub enum Settlement {
     /// It is visible in every database that it wrote.
     Applied,
-    /// It is decided and can no longer be lost, but is not yet visible everywhere: answer 202, never a failure.
+    /// It is decided and can no longer be lost, but is not yet visible everywhere: answer 202, never a
+    /// failure.
     Accepted,
 }
 
@@ -261,8 +262,8 @@ impl Drive<'_> {
         machine.outcome()
     }
 
-    /// Starts a command on the transaction's connection in its database, or on a new one where that is gone and the command
-    /// needs none of its own.
+    /// Starts a command on the transaction's connection in its database, or on a new one where that is gone
+    /// and the command needs none of its own.
     fn perform(&mut self, command: Command) -> BoxFuture<'static, Performed> {
         let database = self.place(command);
         let connection = self.connections[database.index()].take();
@@ -320,7 +321,8 @@ impl Drive<'_> {
                 self.decider.code(),
             )),
             Command::Prepare(gid) => Statement::Text(format!("prepare transaction '{gid}'")),
-            // Behind a statement that fails where the transaction had failed: COMMIT would be answered as a success.
+            // Behind a statement that fails where the transaction had failed: COMMIT would be answered as a
+            // success.
             Command::CommitDecider => Statement::Text(COMMIT.to_owned()),
             Command::RollbackDecider | Command::RollbackWork(_) => Statement::Text("rollback".to_owned()),
             Command::RollbackPrepared(gid) => Statement::Text(format!("rollback prepared '{gid}'")),
@@ -329,8 +331,8 @@ impl Drive<'_> {
         }
     }
 
-    /// Keeps the connection for the next command of its database, gives it back after the last one, closes it where its
-    /// session may be gone.
+    /// Keeps the connection for the next command of its database, gives it back after the last one, closes it
+    /// where its session may be gone.
     fn keep(
         &mut self,
         command: Command,

@@ -1,9 +1,10 @@
-//! Connections to one database: a pool as factory and limit, and a list of the connections last used before it.
+//! Connections to one database: a pool as factory and limit, and a list of the connections last used before
+//! it.
 //!
-//! The pool tests a connection each time it is taken or given back; at a read's cost of a tenth of a millisecond that is
-//! half of it. The list hands the connection that was finished last to the next who asks, untested. One that turns out
-//! dead on its first statement is [replaced](Connection::replace). The permits are counted here and not by the pool,
-//! because the pool cannot see the connections that lie in the list.
+//! The pool tests a connection each time it is taken or given back; at a read's cost of a tenth of a
+//! millisecond that is half of it. The list hands the connection that was finished last to the next who asks,
+//! untested. One that turns out dead on its first statement is [replaced](Connection::replace). The permits
+//! are counted here and not by the pool, because the pool cannot see the connections that lie in the list.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -47,8 +48,8 @@ struct Idle {
 
 impl Connections {
     pub(crate) fn new(options: &StoreOptions, database: Database) -> Connections {
-        // Testing costs a round trip, but whoever comes to the pool found the list empty: it is rare, and after a
-        // server's restart it is what finds the dead ones.
+        // Testing costs a round trip, but whoever comes to the pool found the list empty: it is rare, and
+        // after a server's restart it is what finds the dead ones.
         let pool = PgPoolOptions::new()
             .max_connections(options.max_connections)
             .acquire_timeout(limits::ACQUIRE)
@@ -90,8 +91,8 @@ impl Connections {
         Ok(Connection { inner, home: Arc::clone(self), permit, from_pool, reused: false })
     }
 
-    /// A connection that belongs to no pool: for the probe, recovery and the audit writer, which must work while the
-    /// pool is exhausted. `settings` are set for its session.
+    /// A connection that belongs to no pool: for the probe, recovery and the audit writer, which must work
+    /// while the pool is exhausted. `settings` are set for its session.
     pub(crate) async fn dedicated(&self, settings: &[(&str, &str)]) -> Result<PgConnection, sqlx::Error> {
         let options = self.dedicated.clone().options(settings.iter().copied());
         crate::sql::within(CONNECT, options.connect()).await
@@ -108,7 +109,8 @@ impl Connections {
         drop(dropped);
     }
 
-    /// Gives what was not used for [`IDLE`] back to the pool. The list is ordered: the oldest lie at the bottom.
+    /// Gives what was not used for [`IDLE`] back to the pool. The list is ordered: the oldest lie at the
+    /// bottom.
     pub(crate) fn sweep(&self) {
         let mut list = self.list();
         let stale = list.iter().take_while(|idle| idle.since.elapsed() >= IDLE).count();
@@ -142,8 +144,9 @@ impl Connections {
     }
 }
 
-/// A connection on loan. Whoever does not say [`Connection::finish`] leaves it in an unknown state (a statement half
-/// sent, a transaction open), so dropping it closes the socket: the server then rolls back and lets the locks go.
+/// A connection on loan. Whoever does not say [`Connection::finish`] leaves it in an unknown state (a
+/// statement half sent, a transaction open), so dropping it closes the socket: the server then rolls back and
+/// lets the locks go.
 pub struct Connection {
     /// Marked to be closed when it is dropped, from the moment it leaves the pool.
     inner: PoolConnection<Postgres>,
@@ -164,8 +167,8 @@ impl Connection {
         self.reused
     }
 
-    /// Whether this error of its first statement says that it was dead before: it lay idle untested, and the server was
-    /// restarted meanwhile. [`Connection::replace`] it and send that statement once more.
+    /// Whether this error of its first statement says that it was dead before: it lay idle untested, and the
+    /// server was restarted meanwhile. [`Connection::replace`] it and send that statement once more.
     pub fn was_dead(&self, error: &sqlx::Error) -> bool {
         self.reused && crate::sql::session_ended(error)
     }
@@ -181,8 +184,8 @@ impl Connection {
         home.fresh(permit).await
     }
 
-    /// Gives it back for the next request. Only for one that is outside any transaction and has read the answer to
-    /// everything that it was sent.
+    /// Gives it back for the next request. Only for one that is outside any transaction and has read the
+    /// answer to everything that it was sent.
     pub fn finish(self) {
         // The permit is let go last, so that whoever it wakes finds the connection.
         let Connection { inner, home, permit, from_pool, .. } = self;
@@ -209,8 +212,8 @@ impl DerefMut for Connection {
     }
 }
 
-/// To the pool, which tests it and may end it for its age. The driver's ordinary way back is closed, because it is what
-/// dropping a connection does.
+/// To the pool, which tests it and may end it for its age. The driver's ordinary way back is closed, because
+/// it is what dropping a connection does.
 fn give_back(mut connection: PoolConnection<Postgres>) {
     tokio::spawn(async move { connection.return_to_pool().await });
 }

@@ -105,7 +105,8 @@ pub(crate) async fn inspect(
 ) -> Result<Result<(), Refusal>, sqlx::Error> {
     let asked = sqlx::query(
         "select i.pair_id, i.db_code::text as db_code, i.system_identifier, i.epoch,
-            (select s.system_identifier::text from pg_control_system() s) as server, pg_is_in_recovery() as standby,
+            (select s.system_identifier::text from pg_control_system() s) as server,
+            pg_is_in_recovery() as standby,
             current_setting('max_prepared_transactions')::bigint as slots,
             current_setting('fsync')::boolean and current_setting('full_page_writes')::boolean as durable,
             r.rolname::text as role, r.rolsuper or r.rolbypassrls as powerful

@@ -1,10 +1,12 @@
-//! Transactions whose participants have all followed, until their decisions are marked (F12), off the request's path.
+//! Transactions whose participants have all followed, until their decisions are marked (F12), off the
+//! request's path.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use kernel::{Database, TransactionId};
 
-/// Marks kept for one database. Beyond it they are dropped: recovery finds such decisions and marks them itself.
+/// Marks kept for one database. Beyond it they are dropped: recovery finds such decisions and marks them
+/// itself.
 const KEPT: usize = 10_000;
 
 /// The queue of one store.

@@ -35,10 +35,12 @@ pub struct Committed<T> {
 }
 
 impl Store {
-    /// Runs an operation in one transaction over the databases that it touches, and commits it in all or in none.
+    /// Runs an operation in one transaction over the databases that it touches, and commits it in all or in
+    /// none.
     ///
-    /// It runs on a task of its own: a caller that goes away stops nothing. While the databases ask for it (serialization
-    /// failure, deadlock, lock timeout) it is run again, at most three times and not after five seconds.
+    /// It runs on a task of its own: a caller that goes away stops nothing. While the databases ask for it
+    /// (serialization failure, deadlock, lock timeout) it is run again, at most three times and not after
+    /// five seconds.
     ///
     /// # Errors
     /// The operation's own; and as a [`StoreError`], whatever proves that nothing was committed, or
@@ -58,8 +60,8 @@ impl Store {
         let work = async move { attempts(&inner, &operation, &context).await };
         match self.inner.tasks.spawn(work.instrument(span)).await {
             Ok(result) => result,
-            // It panicked; its connections were closed by the unwinding, so nothing was committed that recovery will
-            // not settle.
+            // It panicked; its connections were closed by the unwinding, so nothing was committed that
+            // recovery will not settle.
             Err(_) => {
                 tracing::error!(operation = O::NAME, "the operation panicked");
                 Err(StoreError::Unexpected { database: first, sqlstate: None }.into())
@@ -107,8 +109,8 @@ impl<E: From<StoreError>> Failed<E> {
     }
 }
 
-/// Only what another attempt can change. An operation's error does not say whether it was contention or a database that
-/// is gone; a database that is gone is known by now.
+/// Only what another attempt can change. An operation's error does not say whether it was contention or a
+/// database that is gone; a database that is gone is known by now.
 fn worth_repeating<O: Operation>(inner: &Inner, operation: &O, error: &Failed<O::Error>) -> bool {
     match error {
         Failed::Store(StoreError::Contended { .. }) => true,

@@ -1,4 +1,5 @@
-//! What is known about the three databases without asking them: the probes and recovery write it, `/readyz` reads it.
+//! What is known about the three databases without asking them: the probes and recovery write it, `/readyz`
+//! reads it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};

@@ -25,8 +25,8 @@ impl Links {
         Links { homes, open: [None, None, None] }
     }
 
-    /// Runs `work` on the connection to `database`. A connection whose session ended, or whose answer did not come in
-    /// time, is closed; the next call opens another.
+    /// Runs `work` on the connection to `database`. A connection whose session ended, or whose answer did not
+    /// come in time, is closed; the next call opens another.
     pub(crate) async fn run<T>(
         &mut self,
         database: Database,

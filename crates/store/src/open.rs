@@ -63,12 +63,12 @@ pub enum OpenError {
 }
 
 impl Store {
-    /// Opens the store: asks each database who it is, leases the instance slot, makes one recovery pass over those that
-    /// answer, and starts the workers. Must be called on a tokio runtime.
+    /// Opens the store: asks each database who it is, leases the instance slot, makes one recovery pass over
+    /// those that answer, and starts the workers. Must be called on a tokio runtime.
     ///
     /// # Errors
-    /// [`OpenError::Refused`] where a database answers but is not the right one, does not agree with the others, or cannot
-    /// keep what it promises. A database that does not answer stops nobody.
+    /// [`OpenError::Refused`] where a database answers but is not the right one, does not agree with the
+    /// others, or cannot keep what it promises. A database that does not answer stops nobody.
     pub async fn open(options: StoreOptions) -> Result<Store, OpenError> {
         let homes = Database::ALL.map(|database| Arc::new(Connections::new(&options, database)));
         let demands = Arc::new(Demands { paired_permits: options.paired_permits, durable: options.durable });
@@ -121,7 +121,8 @@ impl Store {
         self.inner.homes[database.index()].checkout().await
     }
 
-    /// A connection that belongs to no pool, such as the audit writer's. Whoever holds it opens another when it fails.
+    /// A connection that belongs to no pool, such as the audit writer's. Whoever holds it opens another when
+    /// it fails.
     ///
     /// # Errors
     /// `Unavailable` where the database does not answer within two seconds.
@@ -165,8 +166,8 @@ impl Store {
         self.inner.counters.snapshot()
     }
 
-    /// Runs something for as long as the store is open: the audit writer, a refresher of caches. It is dropped when the store
-    /// closes.
+    /// Runs something for as long as the store is open: the audit writer, a refresher of caches. It is
+    /// dropped when the store closes.
     pub fn work(&self, work: impl Future<Output = ()> + Send + 'static) {
         let stop = self.inner.stop.clone();
         self.inner.workers.spawn(async move {
@@ -177,8 +178,9 @@ impl Store {
         });
     }
 
-    /// Takes no more operations, lets those at work end for at most [`limits::DRAIN`], marks what is done, gives the slot
-    /// back and ends all connections. What does not end in time is settled by recovery, here or elsewhere.
+    /// Takes no more operations, lets those at work end for at most [`limits::DRAIN`], marks what is done,
+    /// gives the slot back and ends all connections. What does not end in time is settled by recovery, here
+    /// or elsewhere.
     pub async fn close(&self) {
         let inner = &self.inner;
         inner.tasks.close();

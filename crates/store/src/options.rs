@@ -12,11 +12,11 @@ use sqlx::postgres::PgConnectOptions;
 pub struct StoreOptions {
     /// How the server's own login (`salus_app`) reaches each database, in the order of [`Database::ALL`].
     pub connect: [PgConnectOptions; 3],
-    /// Connections for requests, per database. The store holds four more of its own in each: the probe's, the audit
-    /// writer's and two of recovery; and one for as long as the outcome of a commit is unknown.
+    /// Connections for requests, per database. The store holds four more of its own in each: the probe's, the
+    /// audit writer's and two of recovery; and one for as long as the outcome of a commit is unknown.
     pub max_connections: u32,
-    /// Transactions over several databases at one time. Each may hold a prepared transaction in two databases; together
-    /// with what waits for recovery they must fit into `max_prepared_transactions`.
+    /// Transactions over several databases at one time. Each may hold a prepared transaction in two
+    /// databases; together with what waits for recovery they must fit into `max_prepared_transactions`.
     pub paired_permits: u32,
     /// Whether a server that runs with `fsync` or `full_page_writes` off is refused. Only tests say no.
     pub durable: bool,
@@ -43,8 +43,8 @@ impl StoreOptions {
         }
     }
 
-    /// How to reach this database, with the settings that hold for each session of the store. A transaction sets its own
-    /// limits again; these are for what runs outside of one.
+    /// How to reach this database, with the settings that hold for each session of the store. A transaction
+    /// sets its own limits again; these are for what runs outside of one.
     pub(crate) fn session(&self, database: Database, purpose: &str) -> PgConnectOptions {
         self.connect[database.index()]
             .clone()

@@ -1,4 +1,5 @@
-//! Asks each database twice a second whether it is there, so that nobody else waits to find out that it is not.
+//! Asks each database twice a second whether it is there, so that nobody else waits to find out that it is
+//! not.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +38,8 @@ impl Probe {
             None => false,
         };
         let found = if alive {
-            // What was refused stays so until it is reached anew: nothing was said that could have changed it.
+            // What was refused stays so until it is reached anew: nothing was said that could have changed
+            // it.
             self.home.state.borrow().clone()
         } else {
             if self.link.take().is_some() {

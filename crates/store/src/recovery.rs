@@ -1,6 +1,7 @@
 //! The recovery worker (PAIRED 2.5): settles what coordinators left behind, in every process, with no leader.
 //!
-//! Two processes that settle the same transaction do no harm; an advisory lock per database only spares the work.
+//! Two processes that settle the same transaction do no harm; an advisory lock per database only spares the
+//! work.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,8 +46,8 @@ impl Seen {
     }
 }
 
-/// The worker of one process: two connections to each database, which belong to no pool, since an exhausted pool must
-/// not starve the one who would free it.
+/// The worker of one process: two connections to each database, which belong to no pool, since an exhausted
+/// pool must not starve the one who would free it.
 pub(crate) struct Recovery {
     /// List, and hold the advisory lock.
     lists: Links,
@@ -179,8 +180,8 @@ impl Recovery {
         Ok(())
     }
 
-    /// What was decided here and is not known to be followed everywhere. Normally nothing: coordinators say so within
-    /// a pass.
+    /// What was decided here and is not known to be followed everywhere. Normally nothing: coordinators say
+    /// so within a pass.
     async fn settle_decisions(
         &mut self,
         inner: &Inner,

@@ -130,7 +130,8 @@ pub(crate) fn participants_of(codes: &[String]) -> Participants {
     Participants::of(codes.iter().filter_map(|code| Database::from_code(code.chars().next()?)))
 }
 
-/// F14. A statement of its own: refused inside a transaction block, and a string of several statements is one.
+/// F14. A statement of its own: refused inside a transaction block, and a string of several statements is
+/// one.
 async fn finish(links: &mut Links, gid: Gid, how: &str) -> Answer {
     let sent = links.run(gid.participant, async |link| sql::send(link, format!("{how} '{gid}'")).await).await;
     sent.map_or_else(|error| failed(&error), |_| Answer::Done)
@@ -162,7 +163,8 @@ pub(crate) async fn mark_done(
     Ok(())
 }
 
-/// Writes the gid down in the database that holds it and where it was decided, so that neither side goes on looking at it.
+/// Writes the gid down in the database that holds it and where it was decided, so that neither side goes on
+/// looking at it.
 pub(crate) async fn quarantine(links: &mut Links, gid: Gid, holder: Database, reason: Reason) -> Answer {
     tracing::error!(%gid, %holder, %reason, "a prepared transaction needs a person");
     let mut answer = Answer::Done;

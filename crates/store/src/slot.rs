@@ -1,9 +1,10 @@
 //! The lease of this process on the eight instance bits of new record identifiers.
 //!
-//! The lease lives in `auth`. While `auth` cannot be reached it cannot be renewed, and the holder goes on under it: to
-//! stop would make every write to phi and clinical depend on a third database. Nobody can take the slot while `auth` is
-//! down for all. Where only this process is cut off from it, another may take the slot after 15 seconds and then starts ten
-//! seconds ahead of the clock; an identifier that both should ever make is refused by the primary key of its table.
+//! The lease lives in `auth`. While `auth` cannot be reached it cannot be renewed, and the holder goes on
+//! under it: to stop would make every write to phi and clinical depend on a third database. Nobody can take
+//! the slot while `auth` is down for all. Where only this process is cut off from it, another may take the
+//! slot after 15 seconds and then starts ten seconds ahead of the clock; an identifier that both should ever
+//! make is refused by the primary key of its table.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use coordinator::{Failure, SqlState};
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
-/// Sends statements as one simple query, the only form in which transaction control can be batched and prepared
-/// transactions named. Gives the number of rows that they affected together.
+/// Sends statements as one simple query, the only form in which transaction control can be batched and
+/// prepared transactions named. Gives the number of rows that they affected together.
 pub(crate) async fn send(connection: &mut PgConnection, sql: String) -> Result<u64, sqlx::Error> {
     Ok(connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await?.rows_affected())
 }
@@ -31,8 +31,8 @@ pub(crate) fn failure(error: &sqlx::Error) -> Failure {
     state.map_or(Failure::Lost, Failure::Refused)
 }
 
-/// Whether the session is gone, so that a connection which was idle may have been dead before it was used: the socket
-/// failed, or the server ended the session (57P01 to 57P05).
+/// Whether the session is gone, so that a connection which was idle may have been dead before it was used:
+/// the socket failed, or the server ended the session (57P01 to 57P05).
 pub(crate) fn session_ended(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
@@ -41,7 +41,8 @@ pub(crate) fn session_ended(error: &sqlx::Error) -> bool {
     }
 }
 
-/// A duration between one and two times `base`, so that those who wait for the same thing do not return together.
+/// A duration between one and two times `base`, so that those who wait for the same thing do not return
+/// together.
 pub(crate) fn jittered(base: Duration) -> Duration {
     let thousandths = (uuid::Uuid::new_v4().as_u128() % 1_000) as u32;
     base + base * thousandths / 1_000

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use domain::{StoreError, Touches};
-use kernel::Database::{self, Auth, Clinical, Phi};
+use kernel::Database::{Auth, Clinical, Phi};
 use kernel::{Classify, ErrorKind};
 use store::Settlement;
 use tokio::sync::Notify;
@@ -196,7 +196,9 @@ async fn closing_waits_for_operations_and_takes_no_more() {
     closing.await.unwrap();
     let open = "select count(*) from txn.decision where done_at is null";
     assert_eq!(house.number(Phi, open).await, 0);
-    assert_eq!(house.number(Phi, "select count(*) from pg_stat_activity where usename = 'salus_app' and datname = current_database() and application_name = 'salus request'").await, 0);
+    let sessions = "select count(*) from pg_stat_activity where usename = 'salus_app'
+        and datname = current_database() and application_name = 'salus request'";
+    assert_eq!(house.number(Phi, sessions).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -253,7 +255,8 @@ async fn a_decider_killed_while_it_commits_aborts_the_whole_by_a_tombstone() {
     let failed = working.await.unwrap().unwrap_err();
     assert_eq!(failed.kind(), ErrorKind::Busy, "{failed:?}");
     assert_eq!(house.store.counts().unknown, 1);
-    let tombstones = "select count(*) from txn.decision where verdict = 'abort' and decided_by = 'recovery' and done_at is not null";
+    let tombstones = "select count(*) from txn.decision
+        where verdict = 'abort' and decided_by = 'recovery' and done_at is not null";
     assert_eq!(house.number(Auth, tombstones).await, 1);
     let counts = house.counts().await;
     assert!(
@@ -281,12 +284,12 @@ async fn a_participant_killed_after_it_prepared_commits_with_the_rest() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_constraint_that_fires_at_the_end_aborts_the_whole() {
     let house = House::open().await;
-    let deferred = "alter table txn.applied add constraint test_mark_is_refused unique (decider) deferrable initially deferred";
+    let deferred = "alter table txn.applied
+        add constraint test_mark_is_refused unique (decider) deferrable initially deferred";
     house.run(Clinical, test_support::Role::Owner, deferred).await;
     house.store.execute(Put::to(&[Phi, Clinical]), context()).await.unwrap();
     let failed = house.store.execute(Put::to(&[Phi, Clinical]), context()).await.unwrap_err();
     assert_eq!(failed, PutError::Store(StoreError::Constraint { name: "test_mark_is_refused".to_owned() }));
     let counts: [Count; 3] = house.counts().await;
     assert_eq!(counts.map(|count| (count.records, count.prepared)), [(0, 0), (1, 0), (1, 0)]);
-    let _: Database = Phi;
 }

@@ -183,7 +183,8 @@ async fn a_branch_rolled_back_by_hand_is_found_and_reported() {
     // A commit decision six seconds old whose participant has neither a prepared transaction nor a mark.
     let sql = format!(
         "insert into txn.decision (gtx, verdict, participants, op, instance, decided_by, decided_at)
-         values ('{}', 'commit', array['c'], 'test.put', gen_random_uuid(), 'coordinator', now() - interval '6 s')",
+         values ('{}', 'commit', array['c'], 'test.put', gen_random_uuid(), 'coordinator',
+            now() - interval '6 s')",
         half.transaction
     );
     house.run(Auth, Role::Owner, &sql).await;
@@ -203,7 +204,8 @@ async fn a_decision_that_everybody_followed_is_marked_done_although_its_coordina
     house.run(Clinical, Role::App, &applied).await;
     let sql = format!(
         "insert into txn.decision (gtx, verdict, participants, op, instance, decided_by, decided_at)
-         values ('{}', 'commit', array['c'], 'test.put', gen_random_uuid(), 'coordinator', now() - interval '6 s')",
+         values ('{}', 'commit', array['c'], 'test.put', gen_random_uuid(), 'coordinator',
+            now() - interval '6 s')",
         half.transaction
     );
     house.run(Auth, Role::Owner, &sql).await;
