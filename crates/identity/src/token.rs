@@ -1,11 +1,12 @@
 //! Access tokens: JWTs (RFC 7519) of the profile `at+jwt` (RFC 9068), signed with Ed25519 (RFC 8037).
 //!
 //! ```text
-//! {"alg":"EdDSA","typ":"at+jwt","kid":"<thumbprint>"} . {claims} . signature
+//! {"typ":"at+jwt","alg":"EdDSA","kid":"<thumbprint>"} . {claims} . signature
 //! ```
 //!
 //! A header holds these three members and no other: nothing in a token can name a key, an algorithm or a
-//! place to fetch one from. [`key`] makes and keeps keys, [`claims`] says what a token carries, [`verifier`]
+//! place to fetch one from. `jsonwebtoken` writes and reads the tokens, with the one algorithm that
+//! `provider` gives it. [`key`] makes and keeps keys, [`claims`] says what a token carries, [`verifier`]
 //! decides.
 
 pub mod claims;
@@ -14,6 +15,7 @@ pub mod verifier;
 
 mod cache;
 mod json;
+mod provider;
 
 pub use claims::{Claims, Issuer};
 pub use key::{KeyError, MintError, PublicKey, SigningKey};
@@ -32,5 +34,5 @@ pub const LEEWAY: Duration = Duration::from_secs(5);
 /// the removal of a key can go unnoticed.
 pub const CACHED: Duration = Duration::from_secs(5);
 
-const ALGORITHM: &str = "EdDSA";
+const ALGORITHM: jsonwebtoken::Algorithm = jsonwebtoken::Algorithm::EdDSA;
 const TYPE: &str = "at+jwt";

@@ -66,8 +66,8 @@ impl Forge {
 
     fn payload(&self) -> Value {
         json!({
-            "iss": "salus", "aud": "salus-api", "sub": Uuid::from_u128(1), "org": 7, "org_id": Uuid::from_u128(2),
-            "name": "admin", "roles": ["administrator"], "iat": noon().timestamp(), "nbf": noon().timestamp(),
+            "iss": "salus", "aud": "salus-api", "sub": Uuid::from_u128(1), "org": 7,
+            "org_id": Uuid::from_u128(2), "name": "admin", "roles": ["administrator"], "iat": noon().timestamp(), "nbf": noon().timestamp(),
             "exp": noon().timestamp() + 600, "jti": Uuid::from_u128(3),
         })
     }
@@ -267,6 +267,7 @@ fn claims_that_are_missing_doubled_or_of_the_wrong_kind_are_refused() {
         forge.refuses(&format!("{claim} twice"), &token, TokenError::Claims);
     }
     for (claim, value) in [
+        ("iss", json!(["salus"])),
         ("aud", json!(["salus-api"])),
         ("aud", json!(["salus-api", "other"])),
         ("sub", json!("admin")),
@@ -290,7 +291,9 @@ fn claims_that_are_missing_doubled_or_of_the_wrong_kind_are_refused() {
         &forge.sign(&forge.header().to_string(), &doubled),
         TokenError::Claims,
     );
-    for payload in ["", "{}", "[]", "null", "7", "{\"iss\":", "\u{feff}{}"] {
+    // A list of values in the order of the library's own fields is no object of claims.
+    let list = json!([1, 1, Uuid::from_u128(1), "salus", "salus-api"]).to_string();
+    for payload in ["", "{}", "[]", &list, "null", "7", "{\"iss\":", "\u{feff}{}"] {
         forge.refuses(payload, &forge.sign(&forge.header().to_string(), payload), TokenError::Claims);
     }
 }

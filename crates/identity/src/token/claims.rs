@@ -61,9 +61,11 @@ pub(super) struct Payload<'a> {
     pub claims: &'a Claims,
 }
 
-/// What of a payload is read besides [`Claims`]: read apart, because serde flattens numbers wrongly when
-/// serde_json keeps their digits (its feature `arbitrary_precision`, which records need).
+/// What of a payload must have a form that the library does not insist on: it takes lists, too. Read apart
+/// from [`Claims`], because serde flattens numbers wrongly when serde_json keeps their digits (its feature
+/// `arbitrary_precision`, which records need).
 #[derive(Deserialize)]
+#[expect(dead_code, reason = "that they are texts is all that is asked of them")]
 pub(super) struct Origin {
     pub iss: String,
     pub aud: String,

@@ -5,14 +5,16 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
+use ed25519_dalek::VerifyingKey;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
-use ed25519_dalek::{Signer, VerifyingKey};
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{DecodingKey, Header};
 use kernel::Secret;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::claims::Payload;
-use super::{ALGORITHM, Claims, Issuer, LIFETIME_MAX, TOKEN_BYTES_MAX, TYPE};
+use super::{ALGORITHM, Claims, Issuer, LIFETIME_MAX, TOKEN_BYTES_MAX, TYPE, provider};
 
 /// Why there is no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +25,9 @@ pub enum KeyError {
     /// The bytes are not a PKCS #8 document of an Ed25519 key.
     #[error("not a PKCS #8 document of an Ed25519 key")]
     Malformed,
+    /// `jsonwebtoken` was given another cryptography before ours: tokens would not be checked as strictly.
+    #[error("another part of this process chose the cryptography of tokens first")]
+    Provider,
 }
 
 /// Why a token was not minted.
@@ -37,6 +42,9 @@ pub enum MintError {
     /// The claims cannot be written as JSON.
     #[error("the claims cannot be written as JSON")]
     Claims,
+    /// The key does not sign, which no key that this crate made can meet.
+    #[error("the key does not sign")]
+    Key,
 }
 
 /// An Ed25519 key that signs tokens. Wiped when dropped; `Debug` shows its identifier alone.
@@ -49,21 +57,28 @@ impl SigningKey {
     /// A new key.
     ///
     /// # Errors
-    /// [`KeyError::NoRandomness`].
+    /// [`KeyError::NoRandomness`] or [`KeyError::Provider`].
     pub fn generate() -> Result<SigningKey, KeyError> {
         let mut seed = Zeroizing::new([0; ed25519_dalek::SECRET_KEY_LENGTH]);
         getrandom::fill(&mut *seed).map_err(|_| KeyError::NoRandomness)?;
-        Ok(SigningKey::from(ed25519_dalek::SigningKey::from_bytes(&seed)))
+        SigningKey::new(ed25519_dalek::SigningKey::from_bytes(&seed))
     }
 
     /// Reads the key from its PKCS #8 document (RFC 8410).
     ///
     /// # Errors
-    /// [`KeyError::Malformed`].
+    /// [`KeyError::Malformed`] or [`KeyError::Provider`].
     pub fn from_pkcs8(document: &[u8]) -> Result<SigningKey, KeyError> {
-        ed25519_dalek::SigningKey::from_pkcs8_der(document)
-            .map(SigningKey::from)
-            .map_err(|_| KeyError::Malformed)
+        let key = ed25519_dalek::SigningKey::from_pkcs8_der(document).map_err(|_| KeyError::Malformed)?;
+        SigningKey::new(key)
+    }
+
+    /// Every key comes by here, and public keys come from these: no token is signed or verified before the
+    /// provider is ours.
+    fn new(key: ed25519_dalek::SigningKey) -> Result<SigningKey, KeyError> {
+        provider::install().map_err(|provider::Taken| KeyError::Provider)?;
+        let public = PublicKey::new(key.verifying_key());
+        Ok(SigningKey { key, public })
     }
 
     /// The key as a PKCS #8 document: to be sealed before it is stored. Wiped when dropped.
@@ -94,26 +109,19 @@ impl SigningKey {
         if lifetime <= 0 || lifetime > longest.num_seconds() {
             return Err(MintError::Lifetime);
         }
-        let header = format!(r#"{{"alg":"{ALGORITHM}","typ":"{TYPE}","kid":"{}"}}"#, self.kid());
+        let mut header = Header::new(ALGORITHM);
+        header.typ = Some(TYPE.to_owned());
+        header.kid = Some(self.kid().to_owned());
         let payload = Payload { iss: issuer.issuer.as_str(), aud: issuer.audience.as_str(), claims };
-        let payload = serde_json::to_vec(&payload).map_err(|_| MintError::Claims)?;
-        let mut token = URL_SAFE_NO_PAD.encode(header);
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(payload, &mut token);
-        let signature = self.key.sign(token.as_bytes()).to_bytes();
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        let key = provider::encoding_key(&self.to_pkcs8().map_err(|_| MintError::Key)?);
+        let token = jsonwebtoken::encode(&header, &payload, &key).map_err(|error| match error.kind() {
+            ErrorKind::Json(_) => MintError::Claims,
+            _ => MintError::Key,
+        })?;
         if token.len() > TOKEN_BYTES_MAX {
             return Err(MintError::TooLong);
         }
         Ok(Secret::new(token))
-    }
-}
-
-impl From<ed25519_dalek::SigningKey> for SigningKey {
-    fn from(key: ed25519_dalek::SigningKey) -> Self {
-        let public = PublicKey::new(key.verifying_key());
-        SigningKey { key, public }
     }
 }
 
@@ -141,8 +149,8 @@ impl PublicKey {
         &self.kid
     }
 
-    pub(super) fn verifying(&self) -> &VerifyingKey {
-        &self.key
+    pub(super) fn decoding(&self) -> DecodingKey {
+        provider::decoding_key(&self.key)
     }
 }
 
@@ -158,7 +166,7 @@ mod tests {
     /// The key of RFC 8037 appendix A.1.
     fn example() -> SigningKey {
         let seed = URL_SAFE_NO_PAD.decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap();
-        SigningKey::from(ed25519_dalek::SigningKey::from_bytes(&seed.try_into().unwrap()))
+        SigningKey::new(ed25519_dalek::SigningKey::from_bytes(&seed.try_into().unwrap())).unwrap()
     }
 
     #[test]
@@ -171,7 +179,11 @@ mod tests {
         let signed = b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
         let expected =
             "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
-        assert_eq!(URL_SAFE_NO_PAD.encode(example().key.sign(signed).to_bytes()), expected);
+        let key = provider::encoding_key(&example().to_pkcs8().unwrap());
+        assert_eq!(jsonwebtoken::crypto::sign(signed, &key, ALGORITHM).unwrap(), expected);
+        let key = example().public().decoding();
+        assert!(jsonwebtoken::crypto::verify(expected, signed, &key, ALGORITHM).unwrap());
+        assert!(!jsonwebtoken::crypto::verify(expected, &signed[1..], &key, ALGORITHM).unwrap());
     }
 
     #[test]

@@ -6,8 +6,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
-use ed25519_dalek::Signature;
-use serde::Deserialize;
+use jsonwebtoken::errors::{Error, ErrorKind};
+use jsonwebtoken::{DecodingKey, Validation};
+use serde_json::value::RawValue;
 
 use super::cache::VerifiedTokens;
 use super::claims::Origin;
@@ -52,22 +53,19 @@ pub enum TokenError {
 /// Verifies tokens against a set of keys that can be exchanged while it works.
 #[derive(Debug)]
 pub struct TokenVerifier {
-    issuer: Issuer,
-    keys: RwLock<HashMap<String, PublicKey>>,
+    validation: Validation,
+    keys: RwLock<HashMap<String, DecodingKey>>,
     verified: VerifiedTokens,
-}
-
-#[derive(Deserialize)]
-struct Header {
-    alg: String,
-    typ: String,
-    kid: String,
 }
 
 impl TokenVerifier {
     /// A verifier of this issuer's tokens signed with any of these keys.
     pub fn new(issuer: Issuer, keys: impl IntoIterator<Item = PublicKey>) -> TokenVerifier {
-        let verifier = TokenVerifier { issuer, keys: RwLock::default(), verified: VerifiedTokens::default() };
+        let verifier = TokenVerifier {
+            validation: validation(&issuer),
+            keys: RwLock::default(),
+            verified: VerifiedTokens::default(),
+        };
         verifier.set_keys(keys);
         verifier
     }
@@ -75,7 +73,7 @@ impl TokenVerifier {
     /// Exchanges the keys and forgets all verified tokens. A token of a removed key that is being verified at
     /// this very moment can be believed for [`super::CACHED`] more.
     pub fn set_keys(&self, keys: impl IntoIterator<Item = PublicKey>) {
-        let keys = keys.into_iter().map(|key| (key.kid().to_owned(), key)).collect();
+        let keys = keys.into_iter().map(|key| (key.kid().to_owned(), key.decoding())).collect();
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
         self.verified.clear();
     }
@@ -93,49 +91,71 @@ impl TokenVerifier {
             return Ok(claims);
         }
         let payload = self.signed_payload(token)?;
-        let claims = Arc::new(self.claims(&payload)?);
+        let claims = Arc::new(claims_of(&payload)?);
         check_times(&claims, now)?;
         self.verified.insert(hash, &claims, now);
         Ok(claims)
     }
 
-    /// The payload's bytes, once the signature over them is known to be ours. Nothing of the payload is
-    /// parsed before that, and of the header only which of our keys it names.
-    fn signed_payload(&self, token: &str) -> Result<Vec<u8>, TokenError> {
-        let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
-        let (header, payload) = signed.split_once('.').ok_or(TokenError::Malformed)?;
-        let decode = |part| URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed);
-        let header = header_of(&decode(header)?)?;
-        // A payload with a further dot in it fails here: base64url has none.
-        let payload = decode(payload)?;
-        let signature = Signature::from_slice(&decode(signature)?).map_err(|_| TokenError::Signature)?;
+    /// The payload's text, once the signature over it is known to be ours and it names our issuer, our
+    /// audience and a subject. Nothing of the payload is parsed before the signature is checked, and of the
+    /// header only which of our keys it names.
+    fn signed_payload(&self, token: &str) -> Result<Box<RawValue>, TokenError> {
+        let kid = kid_of(token)?;
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        let key = keys.get(&header.kid).ok_or(TokenError::UnknownKey)?;
-        // Strict: no key of small order, no second form of the same signature.
-        key.verifying().verify_strict(signed.as_bytes(), &signature).map_err(|_| TokenError::Signature)?;
-        Ok(payload)
-    }
-
-    fn claims(&self, payload: &[u8]) -> Result<Claims, TokenError> {
-        serde_json::from_slice::<MemberNames>(payload).map_err(|_| TokenError::Claims)?;
-        let origin: Origin = serde_json::from_slice(payload).map_err(|_| TokenError::Claims)?;
-        if origin.iss != self.issuer.issuer || origin.aud != self.issuer.audience {
-            return Err(TokenError::Issuer);
-        }
-        serde_json::from_slice(payload).map_err(|_| TokenError::Claims)
+        let key = keys.get(&kid).ok_or(TokenError::UnknownKey)?;
+        let decoded = jsonwebtoken::decode(token, key, &self.validation).map_err(|error| refusal(&error))?;
+        Ok(decoded.claims)
     }
 }
 
-fn header_of(header: &[u8]) -> Result<Header, TokenError> {
-    let MemberNames(names) = serde_json::from_slice(header).map_err(|_| TokenError::Malformed)?;
+/// What the library checks. Times are not among it: it would compare them with the system's clock, and it
+/// cannot read numbers whose digits serde_json keeps (`arbitrary_precision`). [`Claims`] cannot be read
+/// without them, and `check_times` compares them.
+fn validation(issuer: &Issuer) -> Validation {
+    let mut validation = Validation::new(ALGORITHM);
+    validation.set_required_spec_claims(&["iss", "aud", "sub"]);
+    validation.set_issuer(&[&issuer.issuer]);
+    validation.set_audience(&[&issuer.audience]);
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation
+}
+
+fn refusal(error: &Error) -> TokenError {
+    match error.kind() {
+        ErrorKind::InvalidSignature => TokenError::Signature,
+        ErrorKind::InvalidAlgorithm | ErrorKind::UnsupportedAlgorithm => TokenError::Header,
+        ErrorKind::InvalidIssuer | ErrorKind::InvalidAudience => TokenError::Issuer,
+        ErrorKind::Json(_) | ErrorKind::MissingRequiredClaim(_) => TokenError::Claims,
+        _ => TokenError::Malformed,
+    }
+}
+
+/// The key that the token's header names, if the header is exactly ours.
+fn kid_of(token: &str) -> Result<String, TokenError> {
+    let mut parts = token.split('.');
+    let (Some(header), Some(_), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(TokenError::Malformed);
+    };
+    let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| TokenError::Malformed)?;
+    let MemberNames(names) = serde_json::from_slice(&header).map_err(|_| TokenError::Malformed)?;
     if names.len() != 3 {
         return Err(TokenError::Header);
     }
-    let header: Header = serde_json::from_slice(header).map_err(|_| TokenError::Header)?;
-    if header.alg != ALGORITHM || header.typ != TYPE {
+    // Three members, each once, and these three have values: there is no fourth that we should understand.
+    let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Header)?;
+    if header.alg != ALGORITHM || header.typ.as_deref() != Some(TYPE) {
         return Err(TokenError::Header);
     }
-    Ok(header)
+    header.kid.ok_or(TokenError::Header)
+}
+
+fn claims_of(payload: &RawValue) -> Result<Claims, TokenError> {
+    serde_json::from_str::<MemberNames>(payload.get()).map_err(|_| TokenError::Claims)?;
+    serde_json::from_str::<Origin>(payload.get()).map_err(|_| TokenError::Claims)?;
+    serde_json::from_str(payload.get()).map_err(|_| TokenError::Claims)
 }
 
 fn check_times(claims: &Claims, now: DateTime<Utc>) -> Result<(), TokenError> {
