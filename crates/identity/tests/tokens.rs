@@ -67,8 +67,9 @@ impl Forge {
     fn payload(&self) -> Value {
         json!({
             "iss": "salus", "aud": "salus-api", "sub": Uuid::from_u128(1), "org": 7,
-            "org_id": Uuid::from_u128(2), "name": "admin", "roles": ["administrator"], "iat": noon().timestamp(), "nbf": noon().timestamp(),
-            "exp": noon().timestamp() + 600, "jti": Uuid::from_u128(3),
+            "org_id": Uuid::from_u128(2), "name": "admin", "roles": ["administrator"],
+            "iat": noon().timestamp(), "nbf": noon().timestamp(), "exp": noon().timestamp() + 600,
+            "jti": Uuid::from_u128(3),
         })
     }
 
