@@ -9,6 +9,7 @@ mod listen;
 mod master_key;
 mod migrate;
 mod reset;
+mod say;
 mod secret_file;
 mod serve;
 mod signals;
@@ -36,14 +37,14 @@ fn main() -> ExitCode {
     let config = match configured {
         Ok(config) => config,
         Err(error) => {
-            eprintln!("salus: {error}");
+            say::progress(format_args!("salus: {error}"));
             return ExitCode::from(MISCONFIGURED);
         }
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("salus: no threads to run on: {error}");
+            say::progress(format_args!("salus: no threads to run on: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("salus: {}", chain(&*error));
+            say::progress(format_args!("salus: {}", chain(&*error)));
             ExitCode::FAILURE
         }
     }

@@ -7,6 +7,7 @@ use kernel::Database;
 
 use crate::cli::Way;
 use crate::config::Config;
+use crate::say;
 use crate::{ask, start};
 
 /// Starts the clusters, does what is asked, stops them.
@@ -47,7 +48,10 @@ async fn perform(clusters: &Clusters, way: Way) -> Result<(), Box<dyn Error>> {
                 for migration in migrations.status(database, &clusters.options(database, Role::Owner)).await?
                 {
                     let state = if migration.applied { "applied" } else { "pending" };
-                    println!("{database:<9} {:04} {state} {}", migration.version, migration.description);
+                    say::result(format_args!(
+                        "{database:<9} {:04} {state} {}",
+                        migration.version, migration.description
+                    ));
                 }
             }
         }
@@ -57,9 +61,9 @@ async fn perform(clusters: &Clusters, way: Way) -> Result<(), Box<dyn Error>> {
 
 fn print(database: Database, what: &str, versions: &[i64]) {
     if versions.is_empty() {
-        println!("{database}: nothing to do");
+        say::result(format_args!("{database}: nothing to do"));
         return;
     }
     let versions: Vec<_> = versions.iter().map(|version| format!("{version:04}")).collect();
-    println!("{database}: {what} {}", versions.join(", "));
+    say::result(format_args!("{database}: {what} {}", versions.join(", ")));
 }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fs;
 
 use crate::config::Config;
+use crate::say;
 use crate::{administrator, ask, master_key, secret_file};
 
 /// Deletes the databases, and the master key and password file that were made for them. A master key that
@@ -27,6 +28,6 @@ pub async fn reset(config: Config, yes: bool) -> Result<(), Box<dyn Error>> {
         // A folder with other things in it stays.
         let _ = fs::remove_dir(folder);
     }
-    println!("{} is reset", folder.display());
+    say::result(format_args!("{} is reset", folder.display()));
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Instant;
 
 use cluster::Clusters;
@@ -11,6 +12,7 @@ use tokio::net::TcpListener;
 use crate::administrator::PasswordPlace;
 use crate::config::Config;
 use crate::listen;
+use crate::say;
 use crate::signals::Signals;
 use crate::start::{self, Application, StartError};
 
@@ -29,18 +31,23 @@ struct NoAddress {
 pub async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     let began = Instant::now();
     let mut signals = Signals::listen()?;
-    eprintln!("Salus {}", env!("CARGO_PKG_VERSION"));
+    say::progress(format_args!("Salus {}", env!("CARGO_PKG_VERSION")));
     // Taken before anything is started, so that an address in use costs nothing.
     let address = config.http_addr;
     let listener = listen::bind(address).await.map_err(|source| NoAddress { address, source })?;
+    let mut starting = pin!(start::clusters(&config));
     let clusters = tokio::select! {
-        started = start::clusters(&config) => started?,
-        () = signals.next() => return Ok(()),
+        started = &mut starting => started?,
+        () = signals.next() => {
+            // What is being started must be known before it can be stopped.
+            starting.await?.stop().await?;
+            return Ok(());
+        }
     };
     let served = serve_over(&config, &clusters, listener, began, &mut signals).await;
     clusters.stop().await?;
     served?;
-    eprintln!("stopped");
+    say::progress("stopped");
     Ok(())
 }
 
@@ -62,7 +69,7 @@ async fn serve_over(
     announce(listener.local_addr()?, &password, began);
     listen::serve(listener, router, async {
         signals.next().await;
-        eprintln!("stopping");
+        say::progress("stopping");
     })
     .await;
     store.close().await;
@@ -71,17 +78,19 @@ async fn serve_over(
 
 /// Tells the person, and scripts that wait for this line, that requests are answered from now on.
 fn announce(address: SocketAddr, password: &PasswordPlace, began: Instant) {
-    println!("Ready after {:.1} s at http://{address}", began.elapsed().as_secs_f64());
+    say::result(format_args!("Ready after {:.1} s at http://{address}", began.elapsed().as_secs_f64()));
     match password {
         PasswordPlace::File(path) => {
-            println!("Administrator: {ADMINISTRATOR}, password in {}", path.display());
+            say::result(format_args!("Administrator: {ADMINISTRATOR}, password in {}", path.display()));
         }
         PasswordPlace::Variable => {
-            println!("Administrator: {ADMINISTRATOR}, password as in SALUS_ADMIN_PASSWORD");
+            say::result(format_args!("Administrator: {ADMINISTRATOR}, password as in SALUS_ADMIN_PASSWORD"));
         }
         PasswordPlace::Elsewhere => {
-            println!("Administrator: {ADMINISTRATOR}; SALUS_ADMIN_PASSWORD sets a new password");
+            say::result(format_args!(
+                "Administrator: {ADMINISTRATOR}; SALUS_ADMIN_PASSWORD sets a new password"
+            ));
         }
     }
-    println!("Ctrl-C stops it");
+    say::result("Ctrl-C stops it");
 }

@@ -18,6 +18,7 @@ use store::{OpenError, Store, StoreOptions};
 use crate::administrator::{self, AdministratorError, PasswordPlace};
 use crate::config::Config;
 use crate::master_key::{self, MasterKeyError};
+use crate::say;
 use crate::state::AppState;
 
 /// Who the tokens are for.
@@ -70,7 +71,7 @@ pub async fn clusters(config: &Config) -> Result<Clusters, ClusterError> {
         | Progress::Elsewhere { .. }
         | Progress::Initialising(_)
         | Progress::StillStarting(..)
-        | Progress::Adopted { .. } => eprintln!("  {progress}"),
+        | Progress::Adopted { .. } => say::progress(format_args!("  {progress}")),
     })
     .await
 }

@@ -19,6 +19,8 @@ pub fn install(config: &Config) -> Result<(), ConfigError> {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // A log that cannot be written is no reason to die.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     // Only a second call in one process fails, and that one changes nothing.
     let _ = match config.log_format {

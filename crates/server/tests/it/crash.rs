@@ -1,9 +1,9 @@
 //! Killing the server while Bundles are on their way: each is wholly there or not at all, in all three databases.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::Mutex;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use axum::http::{Request, StatusCode};
 use bytes::Bytes;
@@ -34,8 +34,14 @@ fn bundle(number: u64) -> String {
     let subject = json!({"reference": "urn:uuid:patient"});
     let mut entries = vec![
         entry("doctor".to_owned(), json!({"resourceType": "Practitioner"})),
-        entry("patient".to_owned(), json!({"resourceType": "Patient", "generalPractitioner": [{"reference": "urn:uuid:doctor"}]})),
-        entry("visit".to_owned(), json!({"resourceType": "Encounter", "status": "finished", "class": {"code": "AMB"}, "subject": subject})),
+        entry(
+            "patient".to_owned(),
+            json!({"resourceType": "Patient", "generalPractitioner": [{"reference": "urn:uuid:doctor"}]}),
+        ),
+        entry(
+            "visit".to_owned(),
+            json!({"resourceType": "Encounter", "status": "finished", "class": {"code": "AMB"}, "subject": subject}),
+        ),
     ];
     for n in 0..OBSERVATIONS {
         entries.push(entry(
@@ -89,7 +95,8 @@ async fn a_killed_server_leaves_every_bundle_whole_or_absent() {
         let in_flight = Arc::new(AtomicUsize::new(0));
         let loaders: Vec<_> = (0..LOADERS)
             .map(|_| {
-                let (client, next, acknowledged) = (client.clone(), Arc::clone(&next), Arc::clone(&acknowledged));
+                let (client, next, acknowledged) =
+                    (client.clone(), Arc::clone(&next), Arc::clone(&acknowledged));
                 let (dead, in_flight) = (Arc::clone(&dead), Arc::clone(&in_flight));
                 tokio::spawn(async move {
                     while !dead.load(Ordering::SeqCst) {
@@ -110,8 +117,13 @@ async fn a_killed_server_leaves_every_bundle_whole_or_absent() {
                 })
             })
             .collect();
-        // A different moment each time, spread over what a Bundle takes.
-        tokio::time::sleep(Duration::from_millis(150 + kill * 37 % 290)).await;
+        // Under way, and then a different moment each time, spread over what a Bundle takes.
+        let before = acknowledged.lock().unwrap().len();
+        let patience = Instant::now() + Duration::from_secs(10);
+        while acknowledged.lock().unwrap().len() < before + 2 && Instant::now() < patience {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(kill * 37 % 190)).await;
         salus.end(Signal::SIGKILL);
         dead.store(true, Ordering::SeqCst);
         for loader in loaders {
@@ -130,7 +142,10 @@ async fn a_killed_server_leaves_every_bundle_whole_or_absent() {
         let found = found(&client, number).await;
         assert!(found == whole || found == [0; 4], "bundle {number} is half there: {found:?}");
         stored += u64::from(found == whole);
-        assert!(found == whole || !acknowledged.contains(&number), "bundle {number} was acknowledged and is lost");
+        assert!(
+            found == whole || !acknowledged.contains(&number),
+            "bundle {number} was acknowledged and is lost"
+        );
     }
     let ready = client.get("/readyz").await.json();
     for database in ["auth", "phi", "clinical"] {

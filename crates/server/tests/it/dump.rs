@@ -17,9 +17,13 @@ fn secrets(bundle: &Value, secrets: &mut BTreeSet<String>) {
             "Patient" => {
                 for name in resource["name"].as_array().unwrap() {
                     secrets.extend(name["family"].as_str().map(str::to_owned));
-                    secrets.extend(name["given"].as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()));
+                    secrets.extend(
+                        name["given"].as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()),
+                    );
                 }
-                for path in ["/address/0/line/0", "/address/0/city", "/telecom/0/value", "/identifier/0/value"] {
+                for path in
+                    ["/address/0/line/0", "/address/0/city", "/telecom/0/value", "/identifier/0/value"]
+                {
                     secrets.extend(resource.pointer(path).and_then(Value::as_str).map(str::to_owned));
                 }
             }
@@ -40,7 +44,7 @@ fn dump(salus: &Salus) -> String {
     for database in ["auth", "phi", "clinical"] {
         let data = salus.data_dir();
         let password = std::fs::read_to_string(data.join(format!("secrets/{database}-superuser"))).unwrap();
-        let output = Command::new(install.program("pg_dump"))
+        let output = Command::new(install.bin.join("pg_dump"))
             .args(["--host", data.join("pg/sockets").join(database).to_str().unwrap()])
             .args(["--username", "salus_superuser", "--dbname", database, "--no-sync"])
             .env("PGPASSWORD", password.trim())
@@ -59,11 +63,14 @@ async fn a_dump_shows_no_name_and_no_finding() {
     let mut salus = Salus::new();
     salus.start();
     let client = salus.administrator().await;
-    let sample = include_str!("../../../../samples/first-record.json");
-    let mut bundles: Vec<Value> = vec![serde_json::from_str(sample).unwrap()];
+    let sample =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples/first-record.json"))
+            .unwrap();
+    let mut bundles: Vec<Value> = vec![serde_json::from_str(&sample).unwrap()];
     if let Some(data) = test_support::test_data() {
         for folder in ["synthea/shared", "synthea/dev"] {
-            let mut files: Vec<_> = std::fs::read_dir(data.join(folder)).unwrap().map(|it| it.unwrap().path()).collect();
+            let mut files: Vec<_> =
+                std::fs::read_dir(data.join(folder)).unwrap().map(|it| it.unwrap().path()).collect();
             files.retain(|file| file.extension().is_some_and(|it| it == "gz"));
             files.sort();
             for file in files.iter().take(3) {
@@ -79,7 +86,8 @@ async fn a_dump_shows_no_name_and_no_finding() {
         secrets(bundle, &mut words);
     }
     // Searching for a name leaves it in the audit trail, sealed.
-    let family = words.iter().find(|word| word.len() > 5 && word.chars().all(char::is_alphabetic)).unwrap().clone();
+    let family =
+        words.iter().find(|word| word.len() > 5 && word.chars().all(char::is_alphabetic)).unwrap().clone();
     assert_eq!(client.get(&format!("/fhir/R4/Patient?family={family}")).await.status, StatusCode::OK);
     let changed = json!({"resourceType": "Patient", "id": "p", "name": [{"family": "Zyxwvut"}]});
     for _ in 0..2 {

@@ -3,6 +3,8 @@
 
 mod bad_input;
 mod client;
+mod crash;
+mod dump;
 mod edge;
 mod fhir;
 mod in_process;
