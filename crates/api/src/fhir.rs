@@ -4,6 +4,7 @@
 
 mod answer;
 mod bundle;
+mod bundle_read;
 mod create;
 mod delete;
 mod history;
@@ -40,12 +41,6 @@ pub(crate) const BASE: &str = "/fhir/R4";
 
 /// The media type of every FHIR answer.
 pub(crate) const MEDIA_TYPE: &str = "application/fhir+json; charset=utf-8";
-
-/// Whether the text can be a logical id (R4 datatypes, `id`).
-pub(crate) fn is_id(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
-}
 
 /// The absolute URL of the FHIR endpoint as this client reaches it, without a slash at the end. Holds nothing that
 /// JSON must escape.
@@ -96,16 +91,6 @@ pub(crate) fn joined(headers: &HeaderMap, name: &'static str) -> Result<Option<S
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ids_are_what_r4_says() {
-        for good in ["1", "a-B.9", &"x".repeat(64)] {
-            assert!(is_id(good), "{good}");
-        }
-        for bad in ["", "a_b", "a/b", "ä", "a b", "a\0", &"x".repeat(65)] {
-            assert!(!is_id(bad), "{bad}");
-        }
-    }
 
     #[tokio::test]
     async fn a_host_that_json_would_have_to_escape_is_refused() {

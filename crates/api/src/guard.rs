@@ -229,7 +229,7 @@ fn named(parameters: &RawPathParams) -> (Option<ResourceType>, Option<String>) {
     for (name, value) in parameters {
         match name {
             "type" => resource_type = ResourceType::from_name(value),
-            "id" if crate::fhir::is_id(value) => resource_id = Some(value.to_owned()),
+            "id" if fhir::reference::is_id(value) => resource_id = Some(value.to_owned()),
             _ => {}
         }
     }

@@ -95,6 +95,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn ids_are_what_r4_says() {
+        for good in ["1", "a-B.9", &"x".repeat(64)] {
+            assert!(is_id(good), "{good}");
+        }
+        for bad in ["", "a_b", "a/b", "ä", "a b", "a\0", &"x".repeat(65)] {
+            assert!(!is_id(bad), "{bad}");
+        }
+    }
+
+    #[test]
     fn each_kind_of_reference_is_told_from_the_others() {
         let patient = ResourceType::Patient;
         for (text, expected) in [

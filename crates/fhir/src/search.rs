@@ -15,7 +15,7 @@ use crate::date::DateComparison;
 use crate::definitions::{Kind, parameter_code, parameters};
 
 pub use crate::prefer::Handling;
-pub use decode::decode;
+pub use decode::{DecodeError, decode, shown};
 pub use parse::parse;
 
 #[cfg(doc)]

@@ -14,5 +14,5 @@ mod write;
 pub use entry::Kind;
 pub use plan::Write;
 pub use refusal::Refusal;
-pub use response::{bundle_response, complete_reads};
+pub use response::bundle_response;
 pub use write::{Done, EntryOutcome, ReadEntry, WriteError, Written};

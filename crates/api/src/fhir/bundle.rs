@@ -4,11 +4,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use fhir::prefer::Return;
-use services::record::{Write, bundle_response, complete_reads};
+use services::record::{Write, bundle_response};
 use store::Store;
 
-use super::answer;
 use super::written::Wishes;
+use super::{answer, bundle_read};
 use crate::body::FhirBody;
 use crate::failure::Failure;
 use crate::guard::Asked;
@@ -28,7 +28,7 @@ pub(crate) async fn bundle(
         let write = Write::bundle(bytes)?.with_representation(representation);
         let mut committed = store.execute(write, asked.context.clone()).await?;
         let written = &mut committed.output;
-        complete_reads(&store, &asked.context, written).await;
+        bundle_read::complete(&store, &asked.context, &wishes, written).await;
         let answer = bundle_response(written, &wishes.base);
         drop(turn);
         Ok::<_, Failure>((answer, committed.transaction, committed.settlement))

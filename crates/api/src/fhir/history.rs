@@ -3,6 +3,7 @@
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use domain::Context;
 use domain::store::{Archive, Key, Page, VersionEntry};
 use fhir::etag;
 use kernel::limits;
@@ -31,10 +32,21 @@ pub(crate) async fn history(
 ) -> Result<Response, Failure> {
     let (parts, _) = request.into_parts();
     let (presentation, pairs) = Presentation::take(&parts)?;
-    let asked_for = page_of(&pairs)?;
-    let page = store.history(&asked.context, &key, asked_for.count, asked_for.cursor.as_deref()).await?;
-    let page = page.ok_or_else(answer::missing)?;
-    Ok(answer::json(StatusCode::OK, bundle(&base, &key, &asked_for, &page), presentation))
+    let page = page(&store, &asked.context, &key, &base, &pairs).await?;
+    Ok(answer::json(StatusCode::OK, page, presentation))
+}
+
+/// The history Bundle of one page.
+pub(super) async fn page(
+    store: &Store,
+    context: &Context,
+    key: &Key,
+    base: &str,
+    pairs: &[(String, String)],
+) -> Result<Vec<u8>, Failure> {
+    let asked_for = page_of(pairs)?;
+    let page = store.history(context, key, asked_for.count, asked_for.cursor.as_deref()).await?;
+    Ok(bundle(base, key, &asked_for, &page.ok_or_else(answer::missing)?))
 }
 
 fn page_of(pairs: &[(String, String)]) -> Result<PageOf, Failure> {

@@ -5,8 +5,8 @@ use axum::http::{StatusCode, request};
 use domain::store::Key;
 use fhir::ResourceType;
 use fhir::outcome::IssueType;
+use fhir::reference::is_id;
 
-use super::is_id;
 use crate::failure::Failure;
 
 /// `{type}`: a resource type that can be stored.

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+pub(super) use fhir::search::shown;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::failure::Failure;
 
@@ -19,37 +20,9 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
 /// The pairs, decoded, in their order.
 ///
 /// # Errors
-/// 400 where a percent sign is not followed by two hexadecimal digits, or the bytes are not UTF-8 or hold a NUL.
+/// 400 that names the parameter which cannot be decoded.
 pub(super) fn decode(encoded: &str) -> Result<Vec<(String, String)>, Failure> {
-    encoded
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = decode_text(name)
-                .ok_or_else(|| Failure::invalid("a parameter's name is not percent-encoded UTF-8"))?;
-            let value = decode_text(value).ok_or_else(|| {
-                Failure::invalid(format!("the value of {} is not percent-encoded UTF-8", shown(&name)))
-            })?;
-            Ok((name, value))
-        })
-        .collect()
-}
-
-/// A parameter's name as a message may show it: what a client sends as a name may be anything.
-pub(super) fn shown(name: &str) -> &str {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-:.".contains(c);
-    if name.len() <= 64 && !name.is_empty() && name.chars().all(plain) { name } else { "a parameter" }
-}
-
-fn decode_text(text: &str) -> Option<String> {
-    let bytes = text.as_bytes();
-    let escapes_are_whole = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'%').all(|(at, _)| {
-        bytes.get(at + 1..at + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-    });
-    let spaced = text.replace('+', " ");
-    let decoded = percent_decode_str(&spaced).decode_utf8().ok()?;
-    (escapes_are_whole && !decoded.contains('\0')).then(|| decoded.into_owned())
+    fhir::search::decode(encoded).map_err(|error| Failure::invalid(error.to_string()))
 }
 
 /// The pairs, encoded.

@@ -3,10 +3,11 @@
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use domain::Context;
 use domain::store::{Archive, SearchPage};
 use fhir::ResourceType;
 use fhir::outcome::{Issue, IssueType, OperationOutcome};
-use fhir::prefer::Prefer;
+use fhir::prefer::{Handling, Prefer};
 use fhir::search::Search;
 use store::Store;
 
@@ -60,9 +61,22 @@ async fn answer_search(
     presentation: Presentation,
     pairs: &[(String, String)],
 ) -> Result<Response, Failure> {
-    let search = fhir::search::parse(resource_type, pairs, prefer.handling).map_err(Failure::invalid_with)?;
-    let found = store.search(&asked.context, &search).await?;
-    Ok(answer::json(StatusCode::OK, bundle(base, &search, &found), presentation))
+    let page = page(store, &asked.context, resource_type, base, prefer.handling, pairs).await?;
+    Ok(answer::json(StatusCode::OK, page, presentation))
+}
+
+/// The searchset Bundle of one page.
+pub(super) async fn page(
+    store: &Store,
+    context: &Context,
+    resource_type: ResourceType,
+    base: &str,
+    handling: Handling,
+    pairs: &[(String, String)],
+) -> Result<Vec<u8>, Failure> {
+    let search = fhir::search::parse(resource_type, pairs, handling).map_err(Failure::invalid_with)?;
+    let found = store.search(context, &search).await?;
+    Ok(bundle(base, &search, &found))
 }
 
 fn bundle(base: &str, search: &Search, found: &SearchPage) -> Vec<u8> {

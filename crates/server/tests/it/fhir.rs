@@ -230,3 +230,31 @@ async fn indentation_changes_no_value() {
     assert!(pretty.body.contains(&b'\n') && !plain.body.contains(&b'\n'));
     assert_eq!(pretty.json(), plain.json());
 }
+
+#[tokio::test]
+async fn the_reads_of_a_bundle_are_answered_after_its_writes() {
+    let client = shared().await;
+    let id = client.create(json!({"resourceType": "Patient", "name": [{"family": "Before"}]})).await;
+    let get = |url: String| json!({"request": {"method": "GET", "url": url}});
+    let bundle = json!({"resourceType": "Bundle", "type": "batch", "entry": [
+        get(format!("Patient/{id}")),
+        get(format!("Patient?_id={id}&family=after")),
+        get(format!("Patient/{id}/_history/1")),
+        get(format!("Patient/{id}/_history")),
+        get("Patient/nobody".to_owned()),
+        get("Patient?shoesize=46".to_owned()),
+        json!({"resource": {"resourceType": "Patient", "id": id, "name": [{"family": "After"}]},
+            "request": {"method": "PUT", "url": format!("Patient/{id}")}}),
+    ]});
+    let answer = client.post("/fhir/R4", bundle.to_string()).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let entries = answer.json()["entry"].clone();
+    assert_eq!(entries[0]["resource"]["name"][0]["family"], "After");
+    assert_eq!(entries[1]["resource"]["entry"][0]["resource"]["id"], json!(id));
+    assert_eq!(entries[2]["resource"]["name"][0]["family"], "Before");
+    assert_eq!(entries[3]["resource"]["entry"].as_array().unwrap().len(), 2);
+    assert_eq!(entries[4]["response"]["status"], "404 Not Found");
+    assert_eq!(entries[5]["response"]["status"], "400 Bad Request");
+    assert!(text(&entries[5]["response"]["outcome"]["issue"][0]["diagnostics"]).contains("shoesize"));
+    assert_eq!(entries[6]["response"]["status"], "200 OK");
+}

@@ -245,7 +245,7 @@ impl Criteria {
 
 fn criterion(resource_type: ResourceType, query: &str, what: &str) -> Result<Criterion, Refusal> {
     let pairs = fhir::search::decode(query)
-        .ok_or_else(|| Refusal::new(400, IssueType::Value, format!("{what} is not UTF-8")))?;
+        .map_err(|error| Refusal::new(400, IssueType::Value, format!("{what}: {error}")))?;
     let search = fhir::search::parse(resource_type, &pairs, Handling::Strict)
         .map_err(|issues| Refusal { status: 400, issues })?;
     Criterion::new(search).map_err(|name| {

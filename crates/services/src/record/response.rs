@@ -1,47 +1,11 @@
 //! The answer to a Bundle.
 
-use domain::Context;
-use domain::store::{Archive, Found, Key};
-use fhir::bundle::EntryUrl;
 use fhir::outcome::{IssueType, OperationOutcome};
-use kernel::{Classify, ErrorKind};
 
 use super::compose::instant;
 use super::entry::Kind;
 use super::refusal::Refusal;
 use super::write::{Done, EntryOutcome, ReadEntry, Written};
-
-/// Answers the reads of a Bundle, after its writes, each with its own audit row.
-pub async fn complete_reads(archive: &dyn Archive, context: &Context, written: &mut Written) {
-    for entry in &mut written.entries {
-        if let EntryOutcome::Read(read) = entry {
-            read.answer = Some(answer(archive, context, &read.target).await);
-        }
-    }
-}
-
-async fn answer(
-    archive: &dyn Archive,
-    context: &Context,
-    target: &str,
-) -> Result<kernel::Phi<Vec<u8>>, Refusal> {
-    let Ok(EntryUrl::Instance { resource_type, id }) = EntryUrl::parse(target) else {
-        return Err(Refusal::new(
-            400,
-            IssueType::NotSupported,
-            "a GET in a Bundle must name one resource as Type/id; search outside the Bundle",
-        ));
-    };
-    match archive.read(context, &Key { resource_type, id: id.to_owned() }).await {
-        Ok(Found::Version(body)) => Ok(body.json),
-        Ok(Found::Deleted { .. }) => Err(Refusal::new(410, IssueType::Deleted, "the resource was deleted")),
-        Ok(Found::Missing) => Err(Refusal::new(404, IssueType::NotFound, "no such resource")),
-        Err(error) if error.kind() == ErrorKind::Busy => {
-            Err(Refusal::new(503, IssueType::Transient, "the database is busy: try again"))
-        }
-        Err(_) => Err(Refusal::new(500, IssueType::Exception, "the read failed")),
-    }
-}
 
 /// The batch-response or transaction-response Bundle (FHIR R4, http.html#transaction-response). `base` is the URL of
 /// the FHIR endpoint without a slash at the end.

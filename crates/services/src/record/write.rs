@@ -35,7 +35,7 @@ pub enum EntryOutcome {
     Done(Done),
     /// Refused; only in a batch.
     Refused(Refusal),
-    /// A read, answered after the others by [`super::complete_reads`].
+    /// A read: whoever answers the request fills it in after the commit.
     Read(ReadEntry),
 }
 

@@ -1,5 +1,7 @@
 //! Writing and reading records against three real databases.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // A test says what it expects by failing.
+
 mod bundles;
 mod harness;
 mod isolation;
