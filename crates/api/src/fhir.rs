@@ -47,8 +47,8 @@ pub(crate) fn is_id(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
 }
 
-/// The absolute URL of the FHIR endpoint as this client reaches it, without a slash at the end. Holds nothing that
-/// JSON must escape.
+/// The absolute URL of the FHIR endpoint as this client reaches it, without a slash at the end. Holds nothing
+/// that JSON must escape.
 #[derive(Clone, Debug)]
 pub(crate) struct BaseUrl(pub(crate) String);
 

@@ -6,7 +6,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 
 use crate::failure::Failure;
 
-/// What is escaped in a value: all that has a meaning in a query or in JSON. What FHIR uses a lot stays readable.
+/// What is escaped in a value: all that has a meaning in a query or in JSON. What FHIR uses a lot stays
+/// readable.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -19,7 +20,8 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
 /// The pairs, decoded, in their order.
 ///
 /// # Errors
-/// 400 where a percent sign is not followed by two hexadecimal digits, or the bytes are not UTF-8 or hold a NUL.
+/// 400 where a percent sign is not followed by two hexadecimal digits, or
+/// the bytes are not UTF-8 or hold a NUL.
 pub(super) fn decode(encoded: &str) -> Result<Vec<(String, String)>, Failure> {
     encoded
         .split('&')

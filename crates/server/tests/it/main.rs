@@ -1,5 +1,5 @@
-//! The server from outside: the real binary over HTTP, and its router in this process where a test needs tokens
-//! that no login gives.
+//! The server from outside: the real binary over HTTP, and its router in this process where a test needs
+//! tokens that no login gives.
 
 mod bad_input;
 mod client;
