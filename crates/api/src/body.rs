@@ -17,8 +17,8 @@ use crate::policy::Rule;
 
 /// How long a large Bundle waits for its turn.
 const LARGE_WAIT: Duration = Duration::from_secs(5);
-/// How much of a body that is too large is still taken from the connection, so that the client, who sends before it
-/// listens, gets to read the refusal; and for how long.
+/// How much of a body that is too large is still taken from the connection, so that the client, who sends
+/// before it listens, gets to read the refusal; and for how long.
 const DISCARD_BYTES: usize = 2 * limits::BUNDLE_BYTES;
 const DISCARD_TIME: Duration = Duration::from_secs(2);
 
@@ -65,7 +65,7 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<FhirBody, Failure> {
         check_media_type(request.headers(), &["application/fhir+json", "application/json"])?;
-        let (bytes, turn) = receive(request, Some(&LargeBundles::from_ref(state))).await?;
+        let (bytes, turn) = receive(request, Some(&LargeBundles::from_ref(state)), limits::BODY_READ).await?;
         Ok(FhirBody { bytes, turn })
     }
 }
@@ -79,7 +79,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Json<T>, Failure> {
         check_media_type(request.headers(), &["application/json"])?;
-        let (bytes, _) = receive(request, None).await?;
+        let (bytes, _) = receive(request, None, limits::BODY_READ).await?;
         serde_json::from_slice(&bytes).map(Json).map_err(|error| {
             // The parser's own message quotes values, and a value may be a password.
             let place = format!("line {}, column {}", error.line(), error.column());
@@ -105,7 +105,7 @@ impl<S: Send + Sync> FromRequest<S> for Form {
 
     async fn from_request(request: Request, _: &S) -> Result<Form, Failure> {
         check_media_type(request.headers(), &["application/x-www-form-urlencoded"])?;
-        let (bytes, _) = receive(request, None).await?;
+        let (bytes, _) = receive(request, None, limits::BODY_READ).await?;
         Ok(Form(bytes.into()))
     }
 }
@@ -142,11 +142,12 @@ fn check_media_type(headers: &HeaderMap, accepted: &[&str]) -> Result<(), Failur
     if known && plain { Ok(()) } else { Err(refuse()) }
 }
 
-/// The whole body, within the rule's limit and [`limits::BODY_READ`]. Above [`limits::BODY_BYTES`] it takes a turn
+/// The whole body, within the rule's limit and `time`. Above [`limits::BODY_BYTES`] it takes a turn
 /// first.
 async fn receive(
     request: Request,
     large: Option<&LargeBundles>,
+    time: Duration,
 ) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), Failure> {
     let limit = request.extensions().get::<&'static Rule>().map_or(0, |rule| rule.body_bytes);
     let declared = request
@@ -155,7 +156,7 @@ async fn receive(
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.parse::<usize>().ok());
     let mut body = request.into_body();
-    let deadline = Instant::now() + limits::BODY_READ;
+    let deadline = Instant::now() + time;
     if declared.is_some_and(|declared| declared > limit) {
         discard(body, declared).await;
         return Err(too_large(limit));
@@ -255,6 +256,14 @@ mod tests {
             assert!(!accepted(bad), "{bad}");
         }
         assert!(check_media_type(&HeaderMap::new(), &["application/json"]).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_408() {
+        let silence = futures::stream::pending::<Result<Bytes, axum::Error>>();
+        let request = Request::new(Body::from_stream(silence));
+        let received = receive(request, None, Duration::from_millis(20)).await;
+        assert_eq!(received.unwrap_err().status(), StatusCode::REQUEST_TIMEOUT);
     }
 
     #[tokio::test]

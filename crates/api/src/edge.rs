@@ -1,7 +1,7 @@
 //! The outermost layer: every request passes it first and every answer last.
 //!
-//! Names the request, refuses heads that are too large, catches panics, renders each [`Failure`] in the form of its
-//! door, sets the headers that every answer carries, and writes the one log line of a failed request.
+//! Names the request, refuses heads that are too large, catches panics, renders each [`Failure`] in the form
+//! of its door, sets the headers that every answer carries, and writes the one log line of a failed request.
 
 mod render;
 
@@ -97,7 +97,8 @@ fn is_sane(value: &HeaderValue) -> bool {
         && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }
 
-/// Size of the target and of the headers, and the one `Host` that links are made from (RFC 9112, section 3.2).
+/// Size of the target and of the headers, and the one `Host` that links are made from (RFC 9112, section
+/// 3.2).
 fn check_head(request: &Request) -> Result<(), Failure> {
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     if target > limits::URL_BYTES {

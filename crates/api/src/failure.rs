@@ -1,7 +1,7 @@
 //! The one value that every refusal becomes, before anything decides how it looks.
 //!
-//! Handlers, extractors and the guard answer with a [`Failure`]; the edge (`crate::edge`) renders it as problem+json
-//! (RFC 9457) or, under the FHIR base, as an OperationOutcome, and logs its cause once.
+//! Handlers, extractors and the guard answer with a [`Failure`]; the edge (`crate::edge`) renders it as
+//! problem+json (RFC 9457) or, under the FHIR base, as an OperationOutcome, and logs its cause once.
 
 use std::borrow::Cow;
 
@@ -123,8 +123,8 @@ impl From<StoreError> for Failure {
                 StatusCode::SERVICE_UNAVAILABLE,
                 IssueType::Transient,
                 format!(
-                    "transaction {transaction} is not confirmed by every database yet; it ends by itself, wholly \
-                     done or not at all: look before repeating it"
+                    "transaction {transaction} is not confirmed by every database yet; it ends by itself, wholly done \
+                     or not at all: look before repeating it"
                 ),
             )
             .because(&error),

@@ -42,8 +42,8 @@ pub(crate) const BASE: &str = "/fhir/R4";
 /// The media type of every FHIR answer.
 pub(crate) const MEDIA_TYPE: &str = "application/fhir+json; charset=utf-8";
 
-/// The absolute URL of the FHIR endpoint as this client reaches it, without a slash at the end. Holds nothing that
-/// JSON must escape.
+/// The absolute URL of the FHIR endpoint as this client reaches it, without a slash at the end. Holds nothing
+/// that JSON must escape.
 #[derive(Clone, Debug)]
 pub(crate) struct BaseUrl(pub(crate) String);
 

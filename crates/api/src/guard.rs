@@ -1,6 +1,7 @@
 //! Who is let through a route: the one place that reads a token and compares roles with the policy.
 //!
-//! Every route is wrapped in the guard with its own rule when the router is built, so there is no way around it.
+//! Every route is wrapped in the guard with its own rule when the router is built, so there is no way around
+//! it.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -36,8 +37,8 @@ pub struct Gate {
     pub clock: Arc<dyn Clock>,
 }
 
-/// A request that was let through: on whose behalf it is answered, and what the token says. As an extractor it is
-/// the handler's proof that there was a token.
+/// A request that was let through: on whose behalf it is answered, and what the token says. As an extractor
+/// it is the handler's proof that there was a token.
 #[derive(Clone)]
 pub struct Asked {
     /// For the operation.
@@ -121,7 +122,8 @@ fn mark(rule: &'static Rule, mut response: Response) -> Response {
     response
 }
 
-/// A write that has begun goes on to its commit or rollback without us: the store runs it on a task of its own.
+/// A write that has begun goes on to its commit or rollback without us: the store runs it on a task of its
+/// own.
 fn out_of_time() -> Failure {
     let mut failure =
         Failure::busy(5, "the request took longer than the server allows; a write may still be done");
@@ -190,8 +192,8 @@ pub(crate) fn unauthorized(diagnostics: &'static str, error: Option<&str>) -> Fa
     }
 }
 
-/// Writes down that the request was denied, where it asked for a patient's data, and only then refuses it: an access
-/// that cannot be audited is not answered, not even with a refusal.
+/// Writes down that the request was denied, where it asked for a patient's data, and only then refuses it: an
+/// access that cannot be audited is not answered, not even with a refusal.
 async fn deny(gate: &Gate, rule: &Rule, denial: Denial, mut request: Request) -> Failure {
     if !rule.patient_data {
         return denial.failure;

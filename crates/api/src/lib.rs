@@ -1,8 +1,8 @@
 //! The HTTP API: routes, extractors, the rendering of errors.
 //!
-//! Owns what a request must be and what an answer looks like; knows neither SQL nor how the server is started. May
-//! depend on everything below it except the db crates. Read [`policy`] first (every route stands there), then
-//! `routes`, `guard` and `edge`, which every request passes in the reverse order.
+//! Owns what a request must be and what an answer looks like; knows neither SQL nor how the server is
+//! started. May depend on everything below it except the db crates. Read [`policy`] first (every route stands
+//! there), then `routes`, `guard` and `edge`, which every request passes in the reverse order.
 
 mod body;
 mod capability;

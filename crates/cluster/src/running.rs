@@ -30,10 +30,9 @@ impl Running {
         let data_dir = fs::canonicalize(data_dir).map_err(ClusterError::file("find", data_dir))?;
         match Marker::read(&data_dir)? {
             Some(marker) => Ok(Running { marker: marker.resolve(&data_dir)?, data_dir }),
-            None => Err(ClusterError::Foreign {
-                folder: data_dir,
-                reason: "it has no marker of ours".to_owned(),
-            }),
+            None => {
+                Err(ClusterError::Foreign { folder: data_dir, reason: "it has no marker of ours".to_owned() })
+            }
         }
     }
 
@@ -72,11 +71,8 @@ mod tests {
     fn a_missing_password_is_an_error_and_is_not_made() {
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path().join("pg");
-        let marker = Marker {
-            data_dir: folder.path().canonicalize().unwrap(),
-            sockets: home.join("sockets"),
-            home,
-        };
+        let marker =
+            Marker { data_dir: folder.path().canonicalize().unwrap(), sockets: home.join("sockets"), home };
         marker.write(folder.path()).unwrap();
         let running = Running::find(folder.path()).unwrap();
         assert!(running.options(Database::Phi, Role::App).is_err());

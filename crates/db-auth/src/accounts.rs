@@ -1,8 +1,8 @@
 //! Organizations, accounts and signing keys inside a transaction.
 //!
-//! Organizations and memberships stand under row-level security. An account sees its own through `app.account`,
-//! which a lookup sets once it knows the account; a row is written under the `app.tenant` of its own organization,
-//! after which the transaction's own tenant is put back.
+//! Organizations and memberships stand under row-level security. An account sees its own through
+//! `app.account`, which a lookup sets once it knows the account; a row is written under the `app.tenant` of
+//! its own organization, after which the transaction's own tenant is put back.
 
 use async_trait::async_trait;
 use domain::Stored;

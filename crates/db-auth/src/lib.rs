@@ -1,8 +1,9 @@
-//! What only `auth` carries, in PostgreSQL: organizations, accounts, signing keys and the slots of running servers.
+//! What only `auth` carries, in PostgreSQL: organizations, accounts, signing keys and the slots of running
+//! servers.
 //!
-//! Owns the SQL of schema `identity`. Begins and commits nothing: a connection arrives inside its transaction, or
-//! runs one statement that stands alone. May depend on `domain`, `db-record` (for the meaning of SQLSTATEs) and sqlx.
-//! Read [`accounts`] first, then [`slot`].
+//! Owns the SQL of schema `identity`. Begins and commits nothing: a connection arrives inside its
+//! transaction, or runs one statement that stands alone. May depend on `domain`, `db-record` (for the meaning
+//! of SQLSTATEs) and sqlx. Read [`accounts`] first, then [`slot`].
 
 pub mod accounts;
 pub mod slot;

@@ -1,7 +1,9 @@
-//! The lease of a running server on one of 256 slots, whose number stands in every [`kernel::Rid`] that it makes.
+//! The lease of a running server on one of 256 slots, whose number stands in every [`kernel::Rid`] that it
+//! makes.
 //!
-//! Each function is one or two statements that stand alone; none needs a transaction around it. The times compared
-//! are the database's own, so servers need not agree about the time; only `last_rid_ms` is the server's.
+//! Each function is one or two statements that stand alone; none needs a transaction around it. The times
+//! compared are the database's own, so servers need not agree about the time; only `last_rid_ms` is the
+//! server's.
 
 use domain::Stored;
 use kernel::InstanceId;
@@ -23,9 +25,10 @@ pub struct Lease {
     pub not_before_ms: i64,
 }
 
-/// Takes a slot for `instance`; none where all 256 are held. In this order: one that was given back, one never used,
-/// the one silent for longest (for 15 seconds at least). The last kind may have a holder who is alive and cannot
-/// reach this database, so its identifiers are taken to reach as far as its promise does from now.
+/// Takes a slot for `instance`; none where all 256 are held. In this order: one that was given back, one
+/// never used, the one silent for longest (for 15 seconds at least). The last kind may have a holder who is
+/// alive and cannot reach this database, so its identifiers are taken to reach as far as its promise does
+/// from now.
 pub async fn claim(
     connection: &mut PgConnection,
     instance: InstanceId,
@@ -97,8 +100,8 @@ fn lease(slot: i16, not_before_ms: i64) -> Option<Lease> {
     u8::try_from(slot).ok().map(|slot| Lease { slot, not_before_ms })
 }
 
-/// Renews the lease until `last_rid_ms`, milliseconds of the Unix epoch, before which all identifiers are made that
-/// the holder makes without renewing again. Gives whether the slot is still held by `instance`.
+/// Renews the lease until `last_rid_ms`, milliseconds of the Unix epoch, before which all identifiers are
+/// made that the holder makes without renewing again. Gives whether the slot is still held by `instance`.
 pub async fn heartbeat(
     connection: &mut PgConnection,
     instance: InstanceId,
@@ -119,8 +122,8 @@ pub async fn heartbeat(
     Ok(renewed.rows_affected() == 1)
 }
 
-/// Gives the slot back, so that the next server takes it at once and goes on after `last_rid_ms`, the time of the
-/// last identifier made. Nothing happens where `instance` no longer holds it.
+/// Gives the slot back, so that the next server takes it at once and goes on after `last_rid_ms`, the time of
+/// the last identifier made. Nothing happens where `instance` no longer holds it.
 pub async fn release(
     connection: &mut PgConnection,
     instance: InstanceId,

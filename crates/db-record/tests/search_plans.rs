@@ -1,6 +1,8 @@
 //! The plans of the search shapes, as the server's role under forced row-level security on 100,000 rows: what should be
 //! an index probe is one, and no token predicate has become a filter over everything.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // A test says what it expects by failing.
+
 use chrono::{DateTime, Duration, Utc};
 use fhir::ResourceType;
 use fhir::definitions::parameters::{CATEGORY, CODE, ENCOUNTER, FAMILY, GENDER, IDENTIFIER, STATUS};

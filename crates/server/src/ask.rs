@@ -3,7 +3,8 @@
 use crate::say;
 use std::io::{self, BufRead, IsTerminal, Write};
 
-/// Whether the person types `yes`. Where nobody can be asked, the answer is no, and how to do without is said.
+/// Whether the person types `yes`. Where nobody can be asked, the answer is no, and how to do without is
+/// said.
 pub fn confirm(question: &str) -> io::Result<bool> {
     if !io::stdin().is_terminal() {
         say::progress(format_args!(

@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 use kernel::Database;
 
+use crate::bench::BenchOptions;
 use crate::config;
 
 /// A healthcare backend over three isolated PostgreSQL databases, which it brings along.
@@ -31,6 +32,8 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Measure reads, writes and searches on databases of its own, beside the same SQL without the server
+    Bench(BenchOptions),
 }
 
 /// What to do with the migrations.

@@ -125,7 +125,8 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads these variables; those that do not begin with `SALUS_` are not ours. An empty value counts as none.
+    /// Reads these variables; those that do not begin with `SALUS_` are not ours. An empty value counts as
+    /// none.
     ///
     /// # Errors
     /// [`ConfigError`], for the first variable in alphabetical order that is wrong.

@@ -1,7 +1,7 @@
 //! Connections: accepting them, holding each to its limits, letting them go.
 //!
-//! HTTP/1.1 only: without TLS no client speaks HTTP/2 unasked, and telling the two apart would mean to wait for a
-//! connection's first bytes without a limit.
+//! HTTP/1.1 only: without TLS no client speaks HTTP/2 unasked, and telling the two apart would mean to wait
+//! for a connection's first bytes without a limit.
 
 use std::io;
 use std::net::SocketAddr;
@@ -25,7 +25,8 @@ use tower::ServiceExt;
 
 /// Connections open at the same time; further ones wait to be accepted.
 const CONNECTIONS: usize = 8 * 1024;
-/// A connection's read buffer: the longest target and the largest headers, and room to see that they are too large.
+/// A connection's read buffer: the longest target and the largest headers, and room to see that they are too
+/// large.
 const BUFFER_BYTES: usize = 2 * (limits::URL_BYTES + limits::HEADER_BYTES);
 /// Pause after a failure to accept, which means that file descriptors have run out.
 const BREATH: Duration = Duration::from_millis(50);
@@ -38,7 +39,8 @@ pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
-/// Serves until `stop` is done; then takes no more connections, and gives requests in flight [`limits::DRAIN`] to end.
+/// Serves until `stop` is done; then takes no more connections, and gives requests in flight
+/// [`limits::DRAIN`] to end.
 pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
@@ -77,7 +79,8 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
     connections.shutdown().await;
 }
 
-/// One connection, from its first request to its last; when the server stops, to the end of the request in flight.
+/// One connection, from its first request to its last; when the server stops, to the end of the request in
+/// flight.
 async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, watcher: Watcher) {
     // Answers are small and written at once; waiting to fill a packet would only delay them.
     if let Err(error) = stream.set_nodelay(true) {

@@ -3,6 +3,7 @@
 
 mod administrator;
 mod ask;
+mod bench;
 mod cli;
 mod config;
 mod listen;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
             Command::Serve => serve::serve(config).await,
             Command::Migrate { way } => migrate::migrate(config, way).await,
             Command::Reset { yes } => reset::reset(config, yes).await,
+            Command::Bench(options) => Ok(bench::bench(config, options).await?),
         }
     });
     // A blocking thread that still waits, for a terminal perhaps, does not hold up the end.

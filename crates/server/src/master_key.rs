@@ -40,7 +40,8 @@ pub fn path_in(data_dir: &Path) -> PathBuf {
     data_dir.join(NAME)
 }
 
-/// Reads the key. Without `SALUS_MASTER_KEY_FILE` it lives in `data_dir`, and is made where it is not there yet.
+/// Reads the key. Without `SALUS_MASTER_KEY_FILE` it lives in `data_dir`, and is made where it is not there
+/// yet.
 ///
 /// # Errors
 /// [`MasterKeyError`]; a file that was named and does not exist is not made.

@@ -49,7 +49,7 @@ async fn perform(clusters: &Clusters, way: Way) -> Result<(), Box<dyn Error>> {
                 {
                     let state = if migration.applied { "applied" } else { "pending" };
                     say::result(format_args!(
-                        "{database:<9} {:04} {state} {}",
+                        "{database} {:04} {state} {}",
                         migration.version, migration.description
                     ));
                 }

@@ -7,7 +7,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{Config, ConfigError, LogFormat};
 
-/// Sets the process's log up, and has a panic say where it happened and nothing else: its message may hold anything.
+/// Sets the process's log up, and has a panic say where it happened and nothing else: its message may hold
+/// anything.
 ///
 /// # Errors
 /// [`ConfigError::Invalid`] where the filter cannot be read.

@@ -1,4 +1,5 @@
-//! What a fresh installation needs before anybody can log in: an organization, its administrator, a signing key.
+//! What a fresh installation needs before anybody can log in: an organization, its administrator, a signing
+//! key.
 
 use chrono::{DateTime, Utc};
 use domain::store::{Account, NewAccount, NewOrganization, StoredSigningKey};
@@ -12,8 +13,8 @@ pub const ADMINISTRATOR: &str = "admin";
 /// The role that allows everything inside its organization.
 pub const ADMINISTRATOR_ROLE: &str = "administrator";
 
-/// Creates the first organization and its administrator where nobody can log in yet. Run on every start; on all but
-/// the first it changes nothing.
+/// Creates the first organization and its administrator where nobody can log in yet. Run on every start; on
+/// all but the first it changes nothing.
 #[derive(Clone, Debug)]
 pub struct CreateFirstAccount {
     /// The organization to create.

@@ -9,6 +9,7 @@
 //! code of [`kernel::Database`] or a [`coordinator::Gid`], whose alphabet needs no quoting.
 
 pub mod audit;
+pub mod baseline;
 pub mod bootstrap;
 pub mod commit;
 pub mod connection;

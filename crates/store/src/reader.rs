@@ -85,6 +85,15 @@ async fn control(connection: &mut Connection, database: Database, sql: &str) -> 
     sent.map(|_| ()).map_err(|error| db_record::classify(database, error))
 }
 
+/// The transaction of a search. A generic plan does not know which codes are common; a table that is still small must not
+/// teach the planner to read it from end to end.
+pub(crate) fn begin_search(tenant: Tenant) -> String {
+    format!(
+        "begin read only; set local app.tenant = '{tenant}'; set local plan_cache_mode = force_custom_plan; \
+         set local enable_seqscan = off"
+    )
+}
+
 /// What the cursor of a history is bound to.
 fn history_context(tenant: Tenant, key: &Key) -> Vec<u8> {
     format!("history {tenant} {}/{}", key.resource_type.name(), key.id).into_bytes()
@@ -161,12 +170,7 @@ impl Archive for Reader {
     async fn search(&self, context: &Context, search: &Search) -> Stored<SearchPage> {
         let (database, tenant) = (search.resource_type.database(), context.tenant());
         let mut connection = self.checkout(database).await?;
-        // A generic plan does not know which codes are common; a table that is still small must not teach the planner
-        // to read it from end to end.
-        let begin = format!(
-            "begin read only; set local app.tenant = '{tenant}'; set local plan_cache_mode = force_custom_plan; \
-             set local enable_seqscan = off"
-        );
+        let begin = begin_search(tenant);
         on_live!(connection, control(&mut connection, database, &begin))?;
         let searched =
             db_record::search::search(&mut connection, database, &self.keyring, tenant, search).await?;

@@ -13,8 +13,8 @@ use crate::body::FhirBody;
 use crate::failure::Failure;
 use crate::guard::Asked;
 
-/// Handles the request. The work is a task of its own: a client who hangs up, or the time limit, ends the answer but
-/// neither the work nor the turn that a large Bundle holds.
+/// Handles the request. The work is a task of its own: a client who hangs up, or the time limit, ends the
+/// answer but neither the work nor the turn that a large Bundle holds.
 pub(crate) async fn bundle(
     State(store): State<Store>,
     asked: Asked,

@@ -88,8 +88,8 @@ fn bundle(base: &str, key: &Key, asked_for: &PageOf, page: &Page<VersionEntry>) 
     bundle.end()
 }
 
-/// How the version came to be: `request` and `response`, which a history must have (R4 Bundle, bdl-3, bdl-4). Which
-/// verb made a first version is not recorded; a create is the usual one.
+/// How the version came to be: `request` and `response`, which a history must have (R4 Bundle, bdl-3, bdl-4).
+/// Which verb made a first version is not recorded; a create is the usual one.
 fn how(key: &Key, entry: &VersionEntry) -> String {
     let name = key.resource_type.name();
     let id = &key.id;
@@ -100,9 +100,9 @@ fn how(key: &Key, entry: &VersionEntry) -> String {
     };
     let tag = etag::format(entry.version).replace('"', "\\\"");
     let modified = answer::instant(entry.last_updated);
-    format!(
-        r#""request":{{"method":"{method}","url":"{url}"}},"response":{{"status":"{status}","etag":"{tag}","lastModified":"{modified}"}}"#
-    )
+    let request = format!(r#""request":{{"method":"{method}","url":"{url}"}}"#);
+    let response = format!(r#"{{"status":"{status}","etag":"{tag}","lastModified":"{modified}"}}"#);
+    format!(r#"{request},"response":{response}"#)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! `GET metadata`: the CapabilityStatement, made from the table of routes, so that it claims what the router serves.
+//! `GET metadata`: the CapabilityStatement, made from the table of routes, so that it claims what the router
+//! serves.
 
 use axum::http::StatusCode;
 use axum::response::Response;

@@ -32,8 +32,8 @@ impl BundleWriter {
         BundleWriter { out, entries: 0 }
     }
 
-    /// Adds an entry. `full_url` holds nothing that JSON must escape; `resource` is JSON; `rest` is the JSON of what
-    /// follows in the entry, such as `"search":{"mode":"match"}`.
+    /// Adds an entry. `full_url` holds nothing that JSON must escape; `resource` is JSON; `rest` is the JSON
+    /// of what follows in the entry, such as `"search":{"mode":"match"}`.
     pub(super) fn entry(&mut self, full_url: Option<&str>, resource: Option<&[u8]>, rest: &str) {
         self.out.extend_from_slice(if self.entries == 0 { br#","entry":[{"# } else { b",{" });
         self.entries += 1;

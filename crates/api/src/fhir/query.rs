@@ -7,7 +7,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::failure::Failure;
 
-/// What is escaped in a value: all that has a meaning in a query or in JSON. What FHIR uses a lot stays readable.
+/// What is escaped in a value: all that has a meaning in a query or in JSON. What FHIR uses a lot stays
+/// readable.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')

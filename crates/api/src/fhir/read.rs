@@ -27,7 +27,8 @@ pub(crate) async fn read(
     }
 }
 
-/// The body as it was stored, or 304 to a client who has it already. Either way the access is in the audit trail.
+/// The body as it was stored, or 304 to a client who has it already. Either way the access is in the audit
+/// trail.
 pub(super) fn found(
     body: Body,
     headers: &HeaderMap,

@@ -1,7 +1,7 @@
 //! `GET {type}?parameters` and `POST {type}/_search`: a page of what matches.
 
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::extract::{FromRequestParts, RawQuery, Request, State};
+use axum::http::{HeaderMap, StatusCode, request};
 use axum::response::Response;
 use domain::Context;
 use domain::store::{Archive, SearchPage};
@@ -19,49 +19,62 @@ use crate::body::Form;
 use crate::failure::Failure;
 use crate::guard::Asked;
 
+/// What is searched, and how the client wants it answered; the parameters apart.
+pub(crate) struct Wanted {
+    resource_type: ResourceType,
+    base: String,
+    prefer: Prefer,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Wanted {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut request::Parts, state: &S) -> Result<Wanted, Failure> {
+        let TypePath(resource_type) = TypePath::from_request_parts(parts, state).await?;
+        let BaseUrl(base) = BaseUrl::from_request_parts(parts, state).await?;
+        let Preferred(prefer) = Preferred::from_request_parts(parts, state).await?;
+        Ok(Wanted { resource_type, base, prefer })
+    }
+}
+
 /// Handles the search whose parameters are in the URL.
 pub(crate) async fn search(
     State(store): State<Store>,
     asked: Asked,
-    TypePath(resource_type): TypePath,
-    BaseUrl(base): BaseUrl,
-    Preferred(prefer): Preferred,
+    wanted: Wanted,
     request: Request,
 ) -> Result<Response, Failure> {
     let (parts, _) = request.into_parts();
     let (presentation, pairs) = Presentation::take(&parts)?;
-    answer_search(&store, &asked, resource_type, &base, prefer, presentation, &pairs).await
+    answer_search(&store, &asked, &wanted, presentation, &pairs).await
 }
 
-/// Handles the search whose parameters are in the body, where no log of addresses sees them; further ones may be in
-/// the URL (R4 http, 3.1.0.9).
+/// Handles the search whose parameters are in the body, where no log of addresses sees them; further ones may
+/// be in the URL (R4 http, 3.1.0.9).
 pub(crate) async fn search_form(
     State(store): State<Store>,
     asked: Asked,
-    TypePath(resource_type): TypePath,
-    BaseUrl(base): BaseUrl,
-    Preferred(prefer): Preferred,
-    query: axum::extract::RawQuery,
-    headers: axum::http::HeaderMap,
+    wanted: Wanted,
+    query: RawQuery,
+    headers: HeaderMap,
     Form(form): Form,
 ) -> Result<Response, Failure> {
     let form = std::str::from_utf8(&form).map_err(|_| Failure::invalid("the body is not UTF-8"))?;
     let mut pairs = query::decode(query.0.as_deref().unwrap_or_default())?;
     pairs.extend(query::decode(form)?);
     let (presentation, pairs) = Presentation::of(&headers, pairs)?;
-    answer_search(&store, &asked, resource_type, &base, prefer, presentation, &pairs).await
+    answer_search(&store, &asked, &wanted, presentation, &pairs).await
 }
 
 async fn answer_search(
     store: &Store,
     asked: &Asked,
-    resource_type: ResourceType,
-    base: &str,
-    prefer: Prefer,
+    wanted: &Wanted,
     presentation: Presentation,
     pairs: &[(String, String)],
 ) -> Result<Response, Failure> {
-    let page = page(store, &asked.context, resource_type, base, prefer.handling, pairs).await?;
+    let page = page(store, &asked.context, wanted.resource_type, &wanted.base, wanted.prefer.handling, pairs)
+        .await?;
     Ok(answer::json(StatusCode::OK, page, presentation))
 }
 

@@ -87,7 +87,8 @@ pub(super) async fn perform(
     Ok(response)
 }
 
-/// The body that was written; or, where a conditional create found a record instead, that record, read like any other.
+/// The body that was written; or, where a conditional create found a record instead, that record, read like
+/// any other.
 async fn representation(store: &Store, asked: &Asked, done: &Done) -> Result<Vec<u8>, Failure> {
     if let Some(body) = &done.json {
         return Ok(body.expose().clone());

@@ -1,7 +1,8 @@
 //! `POST /api/v1/auth/login`: a name and a password for an access token.
 //!
-//! Whether the account is unknown, the password wrong or the account without an organization, the answer is the same
-//! and takes as long. Every attempt that reached the comparison is in the audit trail of `auth` before it is answered.
+//! Whether the account is unknown, the password wrong or the account without an organization, the answer is
+//! the same and takes as long. Every attempt that reached the comparison is in the audit trail of `auth`
+//! before it is answered.
 
 use std::sync::Arc;
 

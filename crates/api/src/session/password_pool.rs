@@ -37,8 +37,8 @@ impl PasswordPool {
         }
     }
 
-    /// A place in the queue: to be held from before the account is looked up, so that a flood of logins does not
-    /// become a flood of lookups.
+    /// A place in the queue: to be held from before the account is looked up, so that a flood of logins does
+    /// not become a flood of lookups.
     ///
     /// # Errors
     /// 503 where the queue is full.
@@ -46,8 +46,8 @@ impl PasswordPool {
         Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| full())
     }
 
-    /// Compares with the stored hash, or with one that nothing matches where there is none, so that both take equally
-    /// long.
+    /// Compares with the stored hash, or with one that nothing matches where there is none, so that both take
+    /// equally long.
     ///
     /// # Errors
     /// 503 where no turn comes in time; 500 where the stored hash cannot be read.
@@ -76,8 +76,8 @@ impl PasswordPool {
         }
     }
 
-    /// The hash of a password at today's cost; none where no turn is free at once, because this can wait until the
-    /// next login.
+    /// The hash of a password at today's cost; none where no turn is free at once, because this can wait
+    /// until the next login.
     pub(super) async fn rehash(&self, password: Secret<String>) -> Option<Secret<String>> {
         let turn = Arc::clone(&self.at_work).try_acquire_owned().ok()?;
         let hasher = Arc::clone(&self.hasher);

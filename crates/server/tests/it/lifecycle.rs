@@ -47,7 +47,7 @@ async fn data_and_passwords_survive_stops_and_kills_and_a_reset_ends_them() {
     assert!(salus.end(Signal::SIGTERM));
 
     let status = salus.run(&["migrate", "status"]);
-    assert!(said(&status).contains("auth      0004 applied identity"), "{}", said(&status));
+    assert!(said(&status).contains("auth 0004 applied identity"), "{}", said(&status));
     let unasked = salus.run(&["reset"]);
     assert!(!unasked.status.success() && salus.data_dir().exists());
     let reset = salus.run(&["reset", "--yes"]);

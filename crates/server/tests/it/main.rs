@@ -1,5 +1,7 @@
-//! The server from outside: the real binary over HTTP, and its router in this process where a test needs tokens
-//! that no login gives.
+//! The server from outside: the real binary over HTTP, and its router in this process where a test needs
+//! tokens that no login gives.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // A test says what it expects by failing.
 
 mod bad_input;
 mod client;
@@ -13,3 +15,4 @@ mod outage;
 mod policy;
 mod salus;
 mod session;
+mod tour;

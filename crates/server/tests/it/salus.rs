@@ -106,7 +106,8 @@ impl Salus {
         Client { token: Some(token), ..client }
     }
 
-    /// Sends the signal and waits for the end; gives whether the server ended by its own will and without an error.
+    /// Sends the signal and waits for the end; gives whether the server ended by its own will and without an
+    /// error.
     pub fn end(&mut self, signal: Signal) -> bool {
         let mut running = self.running.take().unwrap();
         kill(running.pid, signal).unwrap();

@@ -26,9 +26,12 @@ async fn the_tour_of_the_readme_works_as_it_is_printed() {
         .current_dir(folder.path())
         .output()
         .unwrap();
-    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (said, complained) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{said}\n{complained}");
-    for expected in [r#""type":"transaction-response""#, r#""resourceType":"Patient""#, r#""type":"searchset""#] {
+    for expected in
+        [r#""type":"transaction-response""#, r#""resourceType":"Patient""#, r#""type":"searchset""#]
+    {
         assert!(said.contains(expected), "the tour does not show {expected}:\n{said}\n{complained}");
     }
     assert!(!said.contains("OperationOutcome"), "{said}");

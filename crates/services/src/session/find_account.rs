@@ -14,8 +14,8 @@ pub struct FindAccount {
 }
 
 impl FindAccount {
-    /// The lookup for a name as typed. A name that no account can have (empty, too long, with control characters)
-    /// finds nothing.
+    /// The lookup for a name as typed. A name that no account can have (empty, too long, with control
+    /// characters) finds nothing.
     pub fn new(typed: &str) -> FindAccount {
         let username = typed.to_lowercase();
         let possible =
