@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Row};
 use crate::classify;
 use crate::stored::SealedRow;
 use compile::{Statement, Want, compile, walk_pays};
-use cursor::Cursor;
+use cursor::{Cursor, CursorKey};
 
 /// A page and whose data is on it.
 pub struct Searched {
@@ -95,18 +95,20 @@ pub async fn search(
 
 /// The cursor of the page after this row.
 fn after(hit: &Hit, search: &Search) -> Cursor {
-    let rid = hit.row.rid;
-    match search.sort.first() {
-        None => Cursor { micros: None, id: None, rid },
-        Some((SortKey::Date(_), _)) => {
-            let micros = hit.main_date.map_or(i64::MIN, |date| date.timestamp_micros());
-            Cursor { micros: Some(micros), id: None, rid }
+    let mut keys = Vec::with_capacity(search.sort.len());
+    for (key, _) in &search.sort {
+        match key {
+            SortKey::Date(_) => keys.push(CursorKey::Time(hit.main_date.map(|date| date.timestamp_micros()))),
+            SortKey::LastUpdated => {
+                keys.push(CursorKey::Time(Some(hit.row.last_updated.timestamp_micros())));
+            }
+            SortKey::Id => {
+                keys.push(CursorKey::Id(hit.fhir_id.clone()));
+                break;
+            }
         }
-        Some((SortKey::LastUpdated, _)) => {
-            Cursor { micros: Some(hit.row.last_updated.timestamp_micros()), id: None, rid }
-        }
-        Some((SortKey::Id, _)) => Cursor { micros: None, id: Some(hit.fhir_id.clone()), rid },
     }
+    Cursor { keys, rid: hit.row.rid }
 }
 
 async fn rows(connection: &mut PgConnection, database: Database, statement: Statement) -> Stored<Vec<Hit>> {

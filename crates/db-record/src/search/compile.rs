@@ -12,7 +12,7 @@ use seal::TenantKeys;
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments, Encode, Postgres, Type};
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, CursorKey};
 use crate::prepare::{main_code, token};
 use fhir::definitions::parameters::{CODE, IDENTIFIER};
 
@@ -22,48 +22,56 @@ pub(crate) struct Statement {
     pub arguments: PgArguments,
 }
 
-/// The order of a search's rows; rid breaks ties.
+/// A column that a search can be sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Order {
-    /// Newest first, from an index that gives it.
-    Rid,
-    /// Newest first, computed: the planner must not walk the primary key through other organizations' records in the
-    /// hope of meeting a match.
-    ComputedRid,
-    Time {
-        column: &'static str,
-        descending: bool,
-    },
-    Id {
-        descending: bool,
-    },
+enum Column {
+    Time(&'static str),
+    Id,
+}
+
+/// The order of a search's rows. Ties are broken by the rid, in the direction of the last key; by none after `_id`,
+/// which is unique.
+struct Order {
+    keys: Vec<(Column, bool)>,
+    /// Without keys, newest first: whether to hide from the planner that the primary key has this order. It must not
+    /// walk through other organizations' records in the hope of meeting a match.
+    computed: bool,
 }
 
 impl Order {
     fn of(search: &Search) -> Order {
-        match search.sort.first() {
-            None if salted(search) => Order::ComputedRid,
-            None => Order::Rid,
-            Some((SortKey::Date(_), descending)) => {
-                Order::Time { column: "date_low", descending: *descending }
+        let mut keys = Vec::with_capacity(search.sort.len());
+        for (key, descending) in &search.sort {
+            let column = match key {
+                SortKey::Date(_) => Column::Time("date_low"),
+                SortKey::LastUpdated => Column::Time("last_updated"),
+                SortKey::Id => Column::Id,
+            };
+            keys.push((column, *descending));
+            if column == Column::Id {
+                break;
             }
-            Some((SortKey::LastUpdated, descending)) => {
-                Order::Time { column: "last_updated", descending: *descending }
-            }
-            Some((SortKey::Id, descending)) => Order::Id { descending: *descending },
         }
+        Order { keys, computed: salted(search) }
     }
 
-    fn clause(self) -> String {
-        match self {
-            Order::Rid => "rid desc".to_owned(),
-            Order::ComputedRid => "rid + 0 desc".to_owned(),
-            Order::Time { column, descending } => {
-                format!("{column} {d}, rid {d}", d = direction(descending))
-            }
-            // The pattern operators' order, which the index has, is that of the bytes.
-            Order::Id { descending } => format!("fhir_id using {}", if descending { "~>~" } else { "~<~" }),
+    fn clause(&self) -> String {
+        let mut terms: Vec<String> = self
+            .keys
+            .iter()
+            .map(|(column, descending)| match column {
+                Column::Time(name) => format!("{name} {}", direction(*descending)),
+                // The pattern operators' order, which the index has, is that of the bytes.
+                Column::Id => format!("fhir_id using {}", if *descending { "~>~" } else { "~<~" }),
+            })
+            .collect();
+        match self.keys.last() {
+            Some((Column::Id, _)) => {}
+            Some((Column::Time(_), descending)) => terms.push(format!("rid {}", direction(*descending))),
+            None if self.computed => terms.push("rid + 0 desc".to_owned()),
+            None => terms.push("rid desc".to_owned()),
         }
+        terms.join(", ")
     }
 }
 
@@ -195,27 +203,48 @@ impl Writer<'_> {
         predicates
     }
 
-    /// The predicate that the cursor adds.
-    fn after(&mut self, order: Order, cursor: &Cursor) -> Option<String> {
-        let compare = |descending: bool| if descending { "<" } else { ">" };
-        Some(match order {
-            Order::Rid | Order::ComputedRid => {
-                let rid = self.bind(cursor.rid);
-                format!("r.rid < {rid}")
+    /// The predicate that the cursor adds: what comes after its row. None where the cursor is of another sort.
+    fn after(&mut self, order: &Order, cursor: &Cursor) -> Option<String> {
+        if order.keys.len() != cursor.keys.len() {
+            return None;
+        }
+        let mut terms = Vec::with_capacity(order.keys.len() + 1);
+        for ((column, descending), value) in order.keys.iter().zip(&cursor.keys) {
+            terms.push(match (column, value) {
+                (Column::Time(name), CursorKey::Time(micros)) => {
+                    let value = match micros {
+                        // A row without the date.
+                        None => "'-infinity'::timestamptz".to_owned(),
+                        Some(micros) => self.bind(DateTime::from_timestamp_micros(*micros)?),
+                    };
+                    (format!("r.{name}"), if *descending { "<" } else { ">" }, value)
+                }
+                (Column::Id, CursorKey::Id(id)) => {
+                    let value = self.bind(id.clone());
+                    ("r.fhir_id".to_owned(), if *descending { "~<~" } else { "~>~" }, value)
+                }
+                (Column::Time(_), CursorKey::Id(_)) | (Column::Id, CursorKey::Time(_)) => return None,
+            });
+        }
+        if !matches!(order.keys.last(), Some((Column::Id, _))) {
+            let descending = order.keys.last().is_none_or(|(_, descending)| *descending);
+            let rid = self.bind(cursor.rid);
+            terms.push(("r.rid".to_owned(), if descending { "<" } else { ">" }, rid));
+        }
+        Some(match terms.as_slice() {
+            [(column, after, value)] => format!("{column} {after} {value}"),
+            // One comparison of rows can be an index condition.
+            [(first, after, value), (second, same, rid)] if after == same => {
+                format!("({first}, {second}) {after} ({value}, {rid})")
             }
-            Order::Time { column, descending } => {
-                let micros = cursor.micros?;
-                let time = if micros == i64::MIN {
-                    "'-infinity'::timestamptz".to_owned()
-                } else {
-                    self.bind(DateTime::from_timestamp_micros(micros)?)
-                };
-                let rid = self.bind(cursor.rid);
-                format!("(r.{column}, r.rid) {} ({time}, {rid})", compare(descending))
-            }
-            Order::Id { descending } => {
-                let id = self.bind(cursor.id.clone()?);
-                format!("r.fhir_id ~{}~ {id}", compare(descending))
+            terms => {
+                let later = terms.iter().enumerate().map(|(i, (column, after, value))| {
+                    let mut all: Vec<String> =
+                        terms[..i].iter().map(|(column, _, value)| format!("{column} = {value}")).collect();
+                    all.push(format!("{column} {after} {value}"));
+                    all.join(" and ")
+                });
+                format!("(({}))", later.collect::<Vec<_>>().join(") or ("))
             }
         })
     }
@@ -280,7 +309,7 @@ pub(crate) fn compile(
     let code = single_code(search);
     let mut shared = writer.predicates(code.map(|(i, _)| i));
     if let Some(cursor) = cursor {
-        shared.push(writer.after(order, cursor)?);
+        shared.push(writer.after(&order, cursor)?);
     }
     let mut branches: Vec<Vec<String>> = match code {
         None => vec![Vec::new()],
@@ -324,7 +353,7 @@ pub(crate) fn compile(
             let own = writer.tenant_and_type();
             let limit = writer.bind(i64::try_from(rows).ok()?);
             let walked = match cursor {
-                Some(cursor) => format!("and {}", writer.after(order, cursor)?),
+                Some(cursor) => format!("and {}", writer.after(&order, cursor)?),
                 None => String::new(),
             };
             if !branches[0].is_empty() {

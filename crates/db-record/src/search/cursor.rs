@@ -8,12 +8,19 @@ use seal::Keyring;
 /// The last row of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor {
-    /// Microseconds of the Unix epoch, or none where the sort is by id or rid alone; `i64::MIN` stands for -infinity.
-    pub micros: Option<i64>,
-    /// The logical id, where the sort is by id.
-    pub id: Option<String>,
-    /// The row's rid.
+    /// Its values of the sort keys, in their order.
+    pub keys: Vec<CursorKey>,
+    /// Its rid.
     pub rid: i64,
+}
+
+/// One sort key's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CursorKey {
+    /// Microseconds of the Unix epoch; none where the row has no date.
+    Time(Option<i64>),
+    /// A logical id.
+    Id(String),
 }
 
 /// What a cursor is bound to: another organization's, or another search's, is refused.
@@ -40,16 +47,19 @@ impl Cursor {
         search: &Search,
     ) -> Stored<String> {
         let mut plain = self.rid.to_be_bytes().to_vec();
-        match (&self.micros, &self.id) {
-            (Some(micros), _) => {
-                plain.push(b't');
-                plain.extend_from_slice(&micros.to_be_bytes());
+        for key in &self.keys {
+            match key {
+                CursorKey::Time(None) => plain.push(b'n'),
+                CursorKey::Time(Some(micros)) => {
+                    plain.push(b't');
+                    plain.extend_from_slice(&micros.to_be_bytes());
+                }
+                // The last key that counts: it goes to the end.
+                CursorKey::Id(id) => {
+                    plain.push(b'i');
+                    plain.extend_from_slice(id.as_bytes());
+                }
             }
-            (None, Some(id)) => {
-                plain.push(b'i');
-                plain.extend_from_slice(id.as_bytes());
-            }
-            (None, None) => plain.push(b'r'),
         }
         keyring
             .seal_cursor(&context(database, tenant, search), &plain)
@@ -65,19 +75,30 @@ impl Cursor {
     ) -> Stored<Cursor> {
         let refused = || StoreError::Constraint { name: "cursor".to_owned() };
         let plain = keyring.open_cursor(&context(database, tenant, search), text).map_err(|_| refused())?;
-        let (rid, rest) = plain.split_first_chunk::<8>().ok_or_else(refused)?;
-        let rid = i64::from_be_bytes(*rid);
-        match rest.split_first() {
-            Some((b'r', [])) => Ok(Cursor { micros: None, id: None, rid }),
-            Some((b'i', id)) => {
-                let id = std::str::from_utf8(id).map_err(|_| refused())?;
-                Ok(Cursor { micros: None, id: Some(id.to_owned()), rid })
+        Cursor::decode(&plain).ok_or_else(refused)
+    }
+
+    fn decode(plain: &[u8]) -> Option<Cursor> {
+        let (rid, mut rest) = plain.split_first_chunk::<8>()?;
+        let mut keys = Vec::new();
+        while let Some((kind, value)) = rest.split_first() {
+            match kind {
+                b'n' => {
+                    keys.push(CursorKey::Time(None));
+                    rest = value;
+                }
+                b't' => {
+                    let (micros, after) = value.split_first_chunk::<8>()?;
+                    keys.push(CursorKey::Time(Some(i64::from_be_bytes(*micros))));
+                    rest = after;
+                }
+                b'i' => {
+                    keys.push(CursorKey::Id(std::str::from_utf8(value).ok()?.to_owned()));
+                    rest = &[];
+                }
+                _ => return None,
             }
-            Some((b't', micros)) => {
-                let micros = <[u8; 8]>::try_from(micros).map_err(|_| refused())?;
-                Ok(Cursor { micros: Some(i64::from_be_bytes(micros)), id: None, rid })
-            }
-            _ => Err(refused()),
         }
+        Some(Cursor { keys, rid: i64::from_be_bytes(*rid) })
     }
 }

@@ -59,6 +59,7 @@ async fn parameters_are_and_values_are_or() {
         ("_sort=-date", vec![3, 1, 2, 0]),
         ("code=http://loinc.org|1&_sort=-date&_count=2", vec![3, 1]),
         ("_sort=_lastUpdated", vec![0, 1, 2, 3]),
+        ("_sort=date,_lastUpdated", vec![0, 2, 1, 3]),
     ] {
         assert_eq!(h.found(ALICE, kind, query).await, pick(&wanted), "{query}");
         let of_patient = format!("patient={patient}&{query}");
@@ -96,7 +97,11 @@ async fn a_patient_is_found_by_who_they_are() {
     ] {
         let wanted =
             if query.contains("SKŁO") { query.replace("SKŁO", "SK%C5%81O") } else { query.to_owned() };
-        assert_eq!(h.found(ALICE, ResourceType::Patient, &wanted).await, std::slice::from_ref(&id), "{query}");
+        assert_eq!(
+            h.found(ALICE, ResourceType::Patient, &wanted).await,
+            std::slice::from_ref(&id),
+            "{query}"
+        );
     }
     for query in [
         "family=urie",
@@ -131,6 +136,9 @@ async fn pages_follow_each_other_without_loss_while_others_write() {
         "&_sort=-_id",
         "&_sort=_lastUpdated",
         "&_sort=-_lastUpdated",
+        "&_sort=-date,_id",
+        "&_sort=date,-_lastUpdated",
+        "&_sort=-date,-_lastUpdated,_id",
         "&code=http://loinc.org|1&_sort=-date",
         "&status=final",
     ] {
@@ -155,6 +163,21 @@ async fn pages_follow_each_other_without_loss_while_others_write() {
         assert_eq!((seen.len(), distinct.len()), (25, 25), "{sort}");
         assert!(ids.iter().all(|id| distinct.contains(id)), "{sort}");
     }
+}
+
+#[tokio::test]
+async fn a_second_sort_key_orders_what_the_first_leaves_equal() {
+    let h = start().await;
+    let patient = h.patient(ALICE, "Sorted").await;
+    let mut ids = Vec::new();
+    for date in ["2020-01-01", "2020-01-01", "2019-01-01"] {
+        ids.push(h.create(ALICE, observation(&patient, "1", date, "final")).await.unwrap().key.id);
+    }
+    let order = |wanted: [usize; 3]| wanted.map(|i| ids[i].clone());
+    let kind = ResourceType::Observation;
+    assert_eq!(h.found(ALICE, kind, "_sort=-date,_lastUpdated").await, order([0, 1, 2]));
+    assert_eq!(h.found(ALICE, kind, "_sort=-date,-_lastUpdated").await, order([1, 0, 2]));
+    assert_eq!(h.found(ALICE, kind, "_sort=date,-_id").await, order([2, 1, 0]));
 }
 
 #[tokio::test]
