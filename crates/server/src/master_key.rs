@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use seal::{MasterKey, SealError};
+use seal::{KeyTextError, MasterKey, SealError};
 use zeroize::Zeroizing;
 
 use crate::config::Config;
@@ -25,10 +25,12 @@ pub enum MasterKeyError {
         source: io::Error,
     },
     /// The file holds something else.
-    #[error("{} does not hold a master key: 64 hexadecimal digits, or 32 bytes in base64", path.display())]
+    #[error("{} does not hold a master key", path.display())]
     Content {
         /// Which.
         path: PathBuf,
+        /// What is wrong with it.
+        source: KeyTextError,
     },
     /// The system has no randomness to give.
     #[error("a master key cannot be made")]
@@ -51,7 +53,7 @@ pub fn obtain(config: &Config, data_dir: &Path) -> Result<MasterKey, MasterKeyEr
         None => (path_in(data_dir), true),
     };
     match fs::read_to_string(&path).map(Zeroizing::new) {
-        Ok(text) => MasterKey::from_text(&text).map_err(|_| MasterKeyError::Content { path }),
+        Ok(text) => MasterKey::from_text(&text).map_err(|source| MasterKeyError::Content { path, source }),
         Err(error) if error.kind() == io::ErrorKind::NotFound && may_be_made => {
             let key = MasterKey::generate()?;
             match secret_file::write(&path, &key.to_text()) {
@@ -94,7 +96,7 @@ mod tests {
         let error = obtain(&config(Some(named.clone())), folder.path()).unwrap_err();
         assert!(matches!(error, MasterKeyError::Content { .. }));
         assert!(!error.to_string().contains("not a key"));
-        fs::write(&named, format!("{}\n", "ab".repeat(32))).unwrap();
+        fs::write(&named, format!("{}\n", "0123456789abcdef".repeat(4))).unwrap();
         assert!(obtain(&config(Some(named)), folder.path()).is_ok());
     }
 }

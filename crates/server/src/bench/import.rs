@@ -24,36 +24,40 @@ const BASE: &str = "/fhir/R4";
 /// How long a Bundle waits that was told to come back later.
 const BUSY: Duration = Duration::from_millis(200);
 
-/// Posts every Bundle once, from so many connections as there are clients. Latencies are those of Bundles, all else is
-/// per resource.
+/// Posts every Bundle once, from so many connections as there are clients, one stage after the other. Latencies are
+/// those of Bundles, all else is per resource.
 ///
 /// # Errors
 /// [`BenchError`], where a Bundle is refused. One for which the server has no room right now is posted again.
 pub async fn post(
-    clients: Vec<Client>,
-    bundles: &[Bytes],
+    mut clients: Vec<Client>,
+    stages: &[&[Bytes]],
     loaded: &mut Loaded,
     meter: &Meter,
 ) -> Result<Measured, BenchError> {
-    let queue: Arc<(Vec<Bytes>, AtomicUsize)> = Arc::new((bundles.to_vec(), AtomicUsize::new(0)));
     let before = meter.cpu();
     let began = Instant::now();
-    let mut tasks = JoinSet::new();
-    for mut client in clients {
-        let queue = Arc::clone(&queue);
-        tasks.spawn(async move {
-            let mut answered = Vec::new();
-            while let Some(bundle) = queue.0.get(queue.1.fetch_add(1, Ordering::Relaxed)) {
-                let sent = Instant::now();
-                let answer = post_one(&mut client, bundle).await?;
-                answered.push((bundle.clone(), answer, sent.elapsed()));
-            }
-            Ok::<_, BenchError>(answered)
-        });
-    }
     let mut all = Vec::new();
-    while let Some(joined) = tasks.join_next().await {
-        all.extend(joined.map_err(|_| BenchError::Panicked)??);
+    for stage in stages {
+        let queue: Arc<(Vec<Bytes>, AtomicUsize)> = Arc::new((stage.to_vec(), AtomicUsize::new(0)));
+        let mut tasks = JoinSet::new();
+        for mut client in clients.drain(..) {
+            let queue = Arc::clone(&queue);
+            tasks.spawn(async move {
+                let mut answered = Vec::new();
+                while let Some(bundle) = queue.0.get(queue.1.fetch_add(1, Ordering::Relaxed)) {
+                    let sent = Instant::now();
+                    let answer = post_one(&mut client, bundle).await?;
+                    answered.push((bundle.clone(), answer, sent.elapsed()));
+                }
+                Ok::<_, BenchError>((client, answered))
+            });
+        }
+        while let Some(joined) = tasks.join_next().await {
+            let (client, answered) = joined.map_err(|_| BenchError::Panicked)??;
+            clients.push(client);
+            all.extend(answered);
+        }
     }
     let elapsed = began.elapsed();
     let cpu = meter.cpu() - before;
@@ -83,11 +87,11 @@ async fn post_one(client: &mut Client, bundle: &Bytes) -> Result<Bytes, BenchErr
 pub async fn write(
     baseline: &Arc<Baseline>,
     sessions: usize,
-    bundles: &[Bytes],
+    bundles: impl Iterator<Item = &Bytes>,
     meter: &Meter,
 ) -> Result<Measured, BenchError> {
     let mut preparing = baseline.session().await?;
-    let mut prepared = Vec::with_capacity(bundles.len());
+    let mut prepared = Vec::new();
     for bundle in bundles {
         prepared.push(rows(&mut preparing, bundle)?);
     }

@@ -78,11 +78,13 @@ pub async fn run(
     // Last, because what it writes cannot be read.
     eprintln!("import, the same rows without the server");
     let written =
-        import::write(&bench.baseline, bench.options.workers(), &data.patients, &bench.meter).await?;
+        import::write(&bench.baseline, bench.options.workers(), data.all_patients(), &bench.meter).await?;
     report.set_baseline(IMPORT_PARALLEL, written);
     Ok(report)
 }
 
+/// The row of the import by one connection, without those patients who stand alone.
+const IMPORT_SINGLE: &str = "import, one connection";
 /// The row of the import by all workers.
 const IMPORT_PARALLEL: &str = "import, all connections";
 
@@ -146,12 +148,15 @@ impl Bench {
 
     async fn import(&self, data: &Data, report: &mut Report) -> Result<Loaded, BenchError> {
         let mut loaded = Loaded::default();
-        import::post(self.clients(1).await?, &data.shared, &mut loaded, &self.meter).await?;
-        for (name, connections) in [("import, one connection", 1), (IMPORT_PARALLEL, self.options.workers())]
+        import::post(self.clients(1).await?, &[&data.shared], &mut loaded, &self.meter).await?;
+        // Twice, which makes new patients; those who stand alone only at the very end.
+        let stages = [&data.patients[..], &data.standalone];
+        for (name, connections, stages) in
+            [(IMPORT_SINGLE, 1, &stages[..1]), (IMPORT_PARALLEL, self.options.workers(), &stages)]
         {
             eprintln!("{name}");
             let clients = self.clients(connections).await?;
-            let measured = import::post(clients, &data.patients, &mut loaded, &self.meter).await?;
+            let measured = import::post(clients, stages, &mut loaded, &self.meter).await?;
             report.rows.push(Row { name: name.to_owned(), server: Some(measured), baseline: None });
         }
         Ok(loaded)
