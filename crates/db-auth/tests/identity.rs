@@ -1,5 +1,7 @@
 //! Accounts and slots against a real database, as the server's own login.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // A test says what it expects by failing.
+
 use db_auth::{PgAccounts, slot};
 use domain::store::{Accounts, NewAccount, NewOrganization};
 use kernel::{AccountId, Database, InstanceId, Secret, Tenant};

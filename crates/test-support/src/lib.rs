@@ -19,4 +19,6 @@ pub use clusters::TestClusters;
 pub use data::test_data;
 pub use databases::TestDatabases;
 pub use place::TestFolder;
+/// The driver, so that tests above the walls can ask the databases without naming a driver of their own.
+pub use sqlx;
 pub use wire::CountingProxy;

@@ -14,6 +14,7 @@ use seal::{Keyring, MasterKey};
 use services::bootstrap::CreateFirstAccount;
 use services::session::{Minter, nobody};
 use store::{Store, StoreOptions};
+use test_support::sqlx;
 use test_support::{Role, TestDatabases};
 use uuid::Uuid;
 

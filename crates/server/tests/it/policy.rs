@@ -6,6 +6,7 @@ use axum::http::{Request, StatusCode};
 
 use crate::client::call;
 use crate::in_process::InProcess;
+use test_support::sqlx;
 
 fn request(rule: &Rule, token: Option<&str>) -> Request<Body> {
     let method = match rule.verb {

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::client::{Answer, Client, call, text};
 use crate::in_process::InProcess;
 use crate::salus::shared;
+use test_support::sqlx;
 
 async fn log_in(salus: &InProcess, username: &str, password: &str) -> Answer {
     let body = json!({ "username": username, "password": password }).to_string();

@@ -10,8 +10,9 @@ use kernel::{AccountId, Classify, Database, ErrorKind, InstanceId, RequestId, Sy
 use seal::{Keyring, MasterKey};
 use serde_json::{Value, json};
 use services::record::{Done, EntryOutcome, Refusal, Write, WriteError, Written};
-use sqlx::{AssertSqlSafe, PgPool};
 use store::{Store, StoreOptions};
+use test_support::sqlx;
+use test_support::sqlx::{AssertSqlSafe, PgPool};
 use test_support::{Role, TestDatabases};
 
 pub const ALICE: Tenant = Tenant::from_number(1);

@@ -5,10 +5,11 @@ use domain::store::{Archive, Found};
 use fhir::ResourceType;
 use kernel::Database;
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Row};
 use test_support::Role;
+use test_support::sqlx::{AssertSqlSafe, Row};
 
 use crate::harness::{ALICE, BOB, context, key, start};
+use test_support::sqlx;
 
 #[tokio::test]
 async fn every_kind_of_record_is_only_in_its_database() {
