@@ -113,14 +113,19 @@ pub async fn write(
                 session.write(rows, Rid::from_number(0)).await?;
                 latencies.push(sent.elapsed());
             }
-            Ok::<_, BenchError>(latencies)
+            Ok::<_, BenchError>((session, latencies))
         });
     }
-    let mut latencies = Vec::new();
+    let (mut sessions, mut latencies) = (Vec::new(), Vec::new());
     while let Some(joined) = tasks.join_next().await {
-        latencies.extend(joined.map_err(|_| BenchError::Panicked)??);
+        let (session, theirs) = joined.map_err(|_| BenchError::Panicked)??;
+        sessions.push(session);
+        latencies.extend(theirs);
     }
-    Ok(Measured::of(resources, began.elapsed(), latencies, meter.cpu() - before))
+    let (elapsed, cpu) = (began.elapsed(), meter.cpu() - before);
+    // Not before: a backend that ends while it is looked at is counted nowhere.
+    drop(sessions);
+    Ok(Measured::of(resources, elapsed, latencies, cpu))
 }
 
 fn rows(session: &mut Session, bundle: &[u8]) -> Result<Vec<Prepared>, BenchError> {
