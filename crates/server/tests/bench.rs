@@ -30,7 +30,7 @@ fn every_phase_runs_and_nothing_is_left_behind() {
         "import, one connection",
         "import, all connections",
         "read by id",
-        "  beside SQL with its audit",
+        "  beside SQL without its audit",
         "search patient+code, -date",
         "search category+code+status",
         "create Observation",

@@ -65,14 +65,17 @@ impl Branch {
     }
 }
 
-/// `enable_seqscan` because a plan that was made while the tables were small must not read them from end to end later;
-/// `synchronous_commit` because a decision that a crash takes back is half a transaction; the time limits
-/// because a coordinator that dies must let its locks go.
+/// `plan_cache_mode` because these statements take arrays, whose length alone would make the server plan them
+/// again each time, and join them by index probes whatever the length; `enable_seqscan` because a plan that was
+/// made while the tables were small must not read them from end to end later; `synchronous_commit` because a
+/// decision that a crash takes back is half a transaction; the time limits because a coordinator that dies must
+/// let its locks go.
 pub(crate) fn begin(tenant: Tenant, writes: bool) -> String {
     format!(
         "begin isolation level read committed{};\
          set local synchronous_commit = on;\
          set local enable_seqscan = off;\
+         set local plan_cache_mode = force_generic_plan;\
          set local lock_timeout = {};\
          set local statement_timeout = {};\
          set local idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS};\

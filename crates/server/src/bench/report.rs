@@ -18,7 +18,8 @@ const NOTES: &str = "\
 p50, p99: one request (import: one Bundle). us: CPU time of one request (import: one resource), microseconds.
 PG: all processes of the three clusters. The baseline is the same SQL on raw connections, as many as before, without
 HTTP, pool, retry or unsealing; its us are those of its client (base) and of PostgreSQL (base PG). It is
-  for reads    the one statement, its row decoded; in the second line also the audit row, written in groups
+  for reads    the one statement, its row decoded, and the audit row, written in groups as the server does; in the
+               second line the one statement alone
   for searches BEGIN with its settings, the statements of the search, COMMIT; no audit
   for creates  BEGIN, the write statement with its audit row, COMMIT; sealed and hashed before, no reference looked up
   for imports  the same for each database in turn, all rows of a Bundle in one statement; no paired commit
@@ -70,11 +71,8 @@ impl Report {
     }
 
     fn targets(&self) -> Vec<(String, Option<bool>)> {
-        let read = |audited: bool| {
-            let rows = self.rows.iter().filter(|row| row.name.starts_with("read") != audited);
-            rows.filter(|row| audited == row.name.contains("audit")).find_map(Row::ratio)
-        };
-        let plain = read(false);
+        let mut reads = self.rows.iter().skip_while(|row| !row.name.starts_with("read")).map(Row::ratio);
+        let (read, bare) = (reads.next().flatten(), reads.next().flatten());
         let imports = self.rows.iter().filter(|row| row.name.starts_with("import"));
         let import = imports.filter_map(|row| row.server.as_ref()).map(|server| server.per_second);
         let import = import.reduce(f64::max);
@@ -82,11 +80,11 @@ impl Report {
         vec![
             (
                 format!(
-                    "read CPU ratio >= {READ_RATIO:.2}: {} ({} beside SQL with its audit)",
-                    number(plain, 2),
-                    number(read(true), 2)
+                    "read CPU ratio >= {READ_RATIO:.2}: {} ({} beside SQL without its audit)",
+                    number(read, 2),
+                    number(bare, 2)
                 ),
-                plain.map(|ratio| ratio >= READ_RATIO),
+                read.map(|ratio| ratio >= READ_RATIO),
             ),
             (
                 format!("import >= {IMPORT_PER_SECOND} resources/s: {}", number(import, 0)),
@@ -199,19 +197,18 @@ mod tests {
         let read = measured(10_000.0, 50.0, 50.0, 5.0);
         report.rows = vec![
             row("import, one connection", measured(import, 1.0, 1.0, 1.0), None),
-            row("read by id", read.clone(), measured(20_000.0, 0.0, 30.0, base_us)),
-            row("  beside SQL with its audit", read, measured(15_000.0, 0.0, 40.0, base_us)),
+            row("read by id", read.clone(), measured(15_000.0, 0.0, 30.0, base_us)),
+            row("  beside SQL without its audit", read, measured(20_000.0, 0.0, 20.0, base_us)),
         ];
         report.memory = Some(Memory { resident: resident * 1_024, peak: 200 * 1_024 });
         report
     }
 
     #[test]
-    fn targets_are_judged_by_the_stricter_baseline() {
+    fn a_read_is_judged_beside_the_same_sql_with_its_audit() {
         let reached =
             |report: Report| report.targets().into_iter().map(|(_, reached)| reached).collect::<Vec<_>>();
         assert_eq!(reached(report(1_500.0, 150, 10.0)), [Some(true); 3]);
-        // With its audit row the baseline would be half.
         assert_eq!(reached(report(1_499.0, 151, 9.0)), [Some(false); 3]);
         assert_eq!(reached(Report::new(8, "nothing")), [None; 3]);
     }
