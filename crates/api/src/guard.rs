@@ -20,7 +20,7 @@ use kernel::{Clock, RequestId};
 use store::Store;
 
 use crate::failure::Failure;
-use crate::policy::{Policy, Rule, allows};
+use crate::policy::{Permission, Policy, Rule, allows};
 
 /// The address at the other end of the connection; the server puts it into every request's extensions.
 #[derive(Clone, Copy, Debug)]
@@ -111,7 +111,7 @@ where
     request.extensions_mut().insert(rule);
     let response = match tokio::time::timeout(rule.time, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => out_of_time().into_response(),
+        Err(_) => out_of_time(rule).into_response(),
     };
     mark(rule, response)
 }
@@ -123,10 +123,18 @@ fn mark(rule: &'static Rule, mut response: Response) -> Response {
 }
 
 /// A write that has begun goes on to its commit or rollback without us: the store runs it on a task of its
-/// own.
-fn out_of_time() -> Failure {
-    let mut failure =
-        Failure::busy(5, "the request took longer than the server allows; a write may still be done");
+/// own. So only what does not write is invited to be repeated.
+fn out_of_time(rule: &Rule) -> Failure {
+    let writes =
+        matches!(rule.policy, Policy::Permissions(needed) if needed.contains(&Permission::RecordWrite));
+    let mut failure = match writes {
+        true => Failure::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            IssueType::Timeout,
+            "the request took longer than the server allows; it may still be done: look before repeating it",
+        ),
+        false => Failure::busy(5, "the request took longer than the server allows"),
+    };
     failure.issues[0].code = IssueType::Timeout;
     failure
 }
@@ -241,6 +249,7 @@ fn named(parameters: &RawPathParams) -> (Option<ResourceType>, Option<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Verb;
 
     fn headers(values: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -261,5 +270,18 @@ mod tests {
         for odd in [&[][..], &["Basic abc"], &["Bearer"], &["Bearer "], &["abc"], &["Bearer a", "Bearer a"]] {
             assert_eq!(bearer(&headers(odd)).unwrap_err().status(), StatusCode::UNAUTHORIZED, "{odd:?}");
         }
+    }
+
+    #[test]
+    fn who_ran_out_of_time_while_writing_is_not_invited_to_repeat_it() {
+        let invited = |path: &str, verb| {
+            let rule = crate::policy::TABLE.iter().find(|rule| rule.path == path && rule.verb == verb);
+            let failure = out_of_time(rule.unwrap());
+            assert_eq!(failure.status(), StatusCode::SERVICE_UNAVAILABLE);
+            failure.headers.iter().any(|(name, _)| name == header::RETRY_AFTER)
+        };
+        assert!(invited("/fhir/R4/{type}", Verb::Get));
+        assert!(!invited("/fhir/R4/{type}", Verb::Post));
+        assert!(!invited("/fhir/R4", Verb::Post));
     }
 }

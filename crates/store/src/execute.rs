@@ -133,7 +133,7 @@ async fn attempt<O: Operation>(
     let permit = match touches.databases().next() {
         Some(first) if writes > 1 => {
             let waited = tokio::time::timeout(PERMIT, inner.paired.acquire()).await;
-            let busy = StoreError::Unavailable { database: first };
+            let busy = StoreError::Contended { database: first };
             Some(waited.ok().and_then(Result::ok).ok_or(Failed::Store(busy))?)
         }
         _ => None,

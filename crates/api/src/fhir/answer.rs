@@ -77,10 +77,18 @@ pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<i32>, Failure> {
 /// # Errors
 /// 400 where the header is no list of versions.
 pub(super) fn has_already(headers: &HeaderMap, version: i32) -> Result<bool, Failure> {
-    let Some(text) = joined(headers, "if-none-match")? else { return Ok(false) };
+    Ok(if_none_match(headers)?.is_some_and(|condition| condition.names(version)))
+}
+
+/// The versions that `If-None-Match` names.
+///
+/// # Errors
+/// 400 where the header is neither `*` nor a list of versions.
+pub(super) fn if_none_match(headers: &HeaderMap) -> Result<Option<Condition>, Failure> {
+    let Some(text) = joined(headers, "if-none-match")? else { return Ok(None) };
     match Condition::parse(&text) {
-        Some(condition) => Ok(condition.names(version)),
-        None => Err(Failure::invalid("If-None-Match must name versions, such as W/\"3\"")),
+        Some(condition) => Ok(Some(condition)),
+        None => Err(Failure::invalid("If-None-Match must name versions, such as W/\"3\", or be *")),
     }
 }
 

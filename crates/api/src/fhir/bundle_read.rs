@@ -5,6 +5,7 @@ use domain::Context;
 use domain::store::{Archive, Found, Key};
 use fhir::bundle::EntryUrl;
 use fhir::outcome::IssueType;
+use futures::{StreamExt, stream};
 use kernel::Phi;
 use services::record::{EntryOutcome, Refusal, Written};
 use store::Store;
@@ -13,14 +14,21 @@ use super::written::Wishes;
 use super::{answer, history, query, search};
 use crate::failure::Failure;
 
+/// Reads of one Bundle that are under way at the same time: their audit rows then share commits, and a Bundle of reads
+/// alone leaves other requests connections enough.
+const READS_AT_ONCE: usize = 4;
+
 /// Fills in the answers to all reads.
 pub(super) async fn complete(store: &Store, context: &Context, wishes: &Wishes, written: &mut Written) {
-    for entry in &mut written.entries {
-        if let EntryOutcome::Read(read) = entry {
-            let answered = answer(store, context, wishes, &read.target).await;
-            read.answer = Some(answered.map(Phi::new).map_err(refusal));
-        }
-    }
+    let reads = written.entries.iter_mut().filter_map(|entry| match entry {
+        EntryOutcome::Read(read) => Some(read),
+        EntryOutcome::Done(_) | EntryOutcome::Refused(_) => None,
+    });
+    let answering = stream::iter(reads).for_each_concurrent(READS_AT_ONCE, |read| async move {
+        let answered = answer(store, context, wishes, &read.target).await;
+        read.answer = Some(answered.map(Phi::new).map_err(refusal));
+    });
+    answering.await;
 }
 
 async fn answer(store: &Store, context: &Context, wishes: &Wishes, target: &str) -> Result<Vec<u8>, Failure> {

@@ -1,4 +1,5 @@
-//! `PUT {type}/{id}`: replace, or create under the client's id; with `If-Match` only the version named.
+//! `PUT {type}/{id}`: replace, or create under the client's id; with `If-Match` only the
+//! version named, with `If-None-Match: *` only where there is none.
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -24,6 +25,7 @@ pub(crate) async fn update(
     body: FhirBody,
 ) -> Result<Response, Failure> {
     let Key { resource_type, id } = key;
-    let write = Write::update(resource_type, id, body.bytes, answer::if_match(&headers)?)?;
+    let unless = answer::if_none_match(&headers)?;
+    let write = Write::update(resource_type, id, body.bytes, answer::if_match(&headers)?)?.unless(unless);
     perform(&store, &asked, write, wishes).await
 }

@@ -262,3 +262,38 @@ async fn the_reads_of_a_bundle_are_answered_after_its_writes() {
     assert!(text(&entries[5]["response"]["outcome"]["issue"][0]["diagnostics"]).contains("shoesize"));
     assert_eq!(entries[6]["response"]["status"], "200 OK");
 }
+
+#[tokio::test]
+async fn a_put_that_must_not_replace_is_412_where_there_is_a_resource() {
+    let client = shared().await;
+    let id = unique();
+    let path = format!("/fhir/R4/Patient/{id}");
+    let body = json!({ "resourceType": "Patient", "id": id }).to_string();
+    let star = ("if-none-match", "*");
+    let created = conditional(&client, "PUT", &path, star, body.clone()).await;
+    assert_eq!(created.status, StatusCode::CREATED, "{created:?}");
+    let refused = conditional(&client, "PUT", &path, star, body.clone()).await;
+    assert_eq!(refused.status, StatusCode::PRECONDITION_FAILED, "{refused:?}");
+    assert_eq!(client.get(&path).await.header("etag"), "W/\"1\"");
+    let odd = conditional(&client, "PUT", &path, ("if-none-match", "soon"), body).await;
+    assert_eq!(odd.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn many_reads_of_one_bundle_are_answered_in_their_order() {
+    let client = shared().await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(client.create(patient("Order")).await);
+    }
+    let entries: Vec<Value> = (0..120)
+        .map(|n| json!({ "request": { "method": "GET", "url": format!("Patient/{}", ids[n % 3]) } }))
+        .collect();
+    let bundle = json!({ "resourceType": "Bundle", "type": "batch", "entry": entries });
+    let answer = client.post("/fhir/R4", bundle.to_string()).await.json();
+    let answers = answer["entry"].as_array().unwrap();
+    assert_eq!(answers.len(), 120);
+    for (n, entry) in answers.iter().enumerate() {
+        assert_eq!(text(&entry["resource"]["id"]), ids[n % 3], "entry {n}");
+    }
+}

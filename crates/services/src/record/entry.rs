@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use domain::store::{Criterion, Key};
 use fhir::ResourceType;
+use fhir::etag::Condition;
 
 use super::refusal::Refusal;
 
@@ -23,8 +24,8 @@ pub enum Kind {
 pub(super) enum Act {
     /// Create under an id that the server makes.
     Create { resource_type: ResourceType, resource: Range<usize>, if_none_exist: Option<Criterion> },
-    /// Create or replace under a given id.
-    Update { key: Key, resource: Range<usize>, if_match: Option<i32> },
+    /// Create or replace under a given id; not where the current version is one of `if_none_match`.
+    Update { key: Key, resource: Range<usize>, if_match: Option<i32>, if_none_match: Option<Condition> },
     /// Delete.
     Delete { key: Key, if_match: Option<i32> },
     /// Read after the others are done; the target as it stood in the request.

@@ -7,6 +7,7 @@ use domain::Touches;
 use domain::store::{Criterion, Key};
 use fhir::ResourceType;
 use fhir::bundle::{self, BundleKind, EntryUrl, Method};
+use fhir::etag::Condition;
 use fhir::outcome::IssueType;
 use fhir::reference::Reference;
 use fhir::search::Handling;
@@ -57,7 +58,20 @@ impl Write {
         if_match: Option<i32>,
     ) -> Result<Write, Refusal> {
         let resource = 0..body.len();
-        Write::single(body, Act::Update { key: Key { resource_type, id }, resource, if_match })
+        let key = Key { resource_type, id };
+        Write::single(body, Act::Update { key, resource, if_match, if_none_match: None })
+    }
+
+    /// Updates only where the current version is none of these (RFC 9110, section 13.1.2): with
+    /// [`Condition::Any`] only where there is no record yet.
+    #[must_use]
+    pub fn unless(mut self, versions: Option<Condition>) -> Write {
+        for entry in &mut self.entries {
+            if let Ok(Act::Update { if_none_match, .. }) = &mut entry.act {
+                if_none_match.clone_from(&versions);
+            }
+        }
+        self
     }
 
     /// Deletes a record; only version `if_match`, where one is given.
@@ -248,6 +262,10 @@ fn criterion(resource_type: ResourceType, query: &str, what: &str) -> Result<Cri
         .map_err(|error| Refusal::new(400, IssueType::Value, format!("{what}: {error}")))?;
     let search = fhir::search::parse(resource_type, &pairs, Handling::Strict)
         .map_err(|issues| Refusal { status: 400, issues })?;
+    if search.filters.is_empty() {
+        // No criteria would match everything: surely not what the client means.
+        return Err(Refusal::new(400, IssueType::Required, format!("{what} has no criteria")));
+    }
     Criterion::new(search).map_err(|name| {
         Refusal::new(
             400,
@@ -262,11 +280,11 @@ fn act(entry: &bundle::Entry<'_>, resource: Option<Range<usize>>) -> Result<Act,
     let refuse = |part: &str, code: IssueType, why: &str| {
         Refusal::at(400, code, format!("Bundle.entry[{}].{part}", entry.index), why)
     };
-    if entry.if_none_match.is_some() || entry.if_modified_since.is_some() {
+    if entry.if_none_match.is_some() && entry.method != Method::Put || entry.if_modified_since.is_some() {
         return Err(refuse(
             "request",
             IssueType::NotSupported,
-            "ifNoneMatch and ifModifiedSince are not supported",
+            "ifModifiedSince is not supported, and ifNoneMatch with PUT only",
         ));
     }
     if entry.if_none_exist.is_some() && entry.method != Method::Post {
@@ -276,6 +294,12 @@ fn act(entry: &bundle::Entry<'_>, resource: Option<Range<usize>>) -> Result<Act,
         None => None,
         Some(text) => Some(fhir::etag::parse(text).ok_or_else(|| {
             refuse("request.ifMatch", IssueType::Value, "ifMatch is not an ETag like W/\"1\"")
+        })?),
+    };
+    let if_none_match = match entry.if_none_match.as_deref() {
+        None => None,
+        Some(text) => Some(Condition::parse(text).ok_or_else(|| {
+            refuse("request.ifNoneMatch", IssueType::Value, "ifNoneMatch is neither * nor ETags like W/\"1\"")
         })?),
     };
     let url = EntryUrl::parse(&entry.url)
@@ -298,6 +322,7 @@ fn act(entry: &bundle::Entry<'_>, resource: Option<Range<usize>>) -> Result<Act,
             key: Key { resource_type, id: id.to_owned() },
             resource: wants_resource()?,
             if_match,
+            if_none_match,
         }),
         (Method::Delete, EntryUrl::Instance { resource_type, id }) => {
             Ok(Act::Delete { key: Key { resource_type, id: id.to_owned() }, if_match })
@@ -346,8 +371,10 @@ fn check(
         let refuse = |code, why: &str| Refusal::at(400, code, expression.clone(), why);
         match Reference::parse(text) {
             Reference::Fragment(_) | Reference::Absolute(_) => {}
-            // Known as another entry's fullUrl, it is rewritten; in a single resource it names something outside.
+            // Known as another entry's fullUrl, it is rewritten; in a single resource it names something outside, and
+            // in a Bundle that is itself stored (a document, say) one of that Bundle's own entries.
             Reference::Urn(_) if kind == Kind::Single || urls.contains(text) => {}
+            Reference::Urn(_) if entry.writes() == Some(ResourceType::Bundle) => {}
             Reference::Urn(_) => {
                 return Err(refuse(IssueType::NotFound, "no entry of this Bundle has this fullUrl"));
             }

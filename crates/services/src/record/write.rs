@@ -7,6 +7,7 @@ use domain::audit::{Action, Event};
 use domain::store::{Anchor, Changes, Draft, Head, Key, Prepared};
 use domain::{Context, Operation, StoreError, Touches, UnitOfWork};
 use fhir::ResourceType;
+use fhir::etag::Condition;
 use fhir::extract::Extracted;
 use fhir::outcome::IssueType;
 use futures::future::try_join_all;
@@ -114,16 +115,30 @@ impl Operation for Write {
             });
         }
         let Builder { work, mut batches, .. } = builder;
+        let claims = batches.iter().any(|batch| batch.claims);
         let writes = work.every_records().into_iter().map(|(database, mut records)| {
-            let batch = std::mem::take(&mut batches[database.index()]);
+            let mut batch = std::mem::take(&mut batches[database.index()]);
             async move {
-                if batch.changes.is_empty() {
+                if batch.touched.is_empty() {
                     return Ok(());
+                }
+                if claims {
+                    batch.changes.created.sort_by(|a, b| {
+                        (a.resource_type.number(), &a.id).cmp(&(b.resource_type.number(), &b.id))
+                    });
                 }
                 records.write(&batch.changes, &batch.event(self, context)).await
             }
         });
-        try_join_all(writes).await?;
+        if claims {
+            // An id that nobody has yet cannot be locked before it is written: two transactions that claim the same
+            // ids meet in the unique indexes, so that these too must be reached in one order.
+            for write in writes {
+                write.await?;
+            }
+        } else {
+            try_join_all(writes).await?;
+        }
         Ok(Written { kind: self.kind, entries: outcomes })
     }
 }
@@ -133,6 +148,8 @@ impl Operation for Write {
 struct Batch {
     changes: Changes,
     touched: Vec<(Rid, Option<Rid>)>,
+    /// Whether a record is created under an id that a client gave, which another transaction may take meanwhile.
+    claims: bool,
 }
 
 impl Batch {
@@ -174,6 +191,8 @@ impl Builder<'_> {
                 Ok(EntryOutcome::Read(ReadEntry { target: target.clone(), answer: None }))
             }
             (Act::Create { resource_type, .. }, Settled::Exists { id, head }) => {
+                // Nothing is written, but the client learns that this record is there: an access, to be traced.
+                self.batches[resource_type.database().index()].touched.push((head.rid, head.patient));
                 Ok(EntryOutcome::Done(Done {
                     status: 200,
                     key: Key { resource_type: *resource_type, id: id.clone() },
@@ -193,14 +212,16 @@ impl Builder<'_> {
                 let last_updated = truncated(self.context.now());
                 self.store(resource.clone(), Place { key, rid: *rid, version: 1, last_updated }, true)
             }
-            (Act::Update { key, resource, if_match }, Settled::Target { head, rid }) => {
+            (Act::Update { key, resource, if_match, if_none_match }, Settled::Target { head, rid }) => {
                 require_match(*if_match, head.as_ref())?;
+                require_no_match(if_none_match.as_ref(), head.as_ref())?;
                 let place = Place {
                     key: key.clone(),
                     rid: *rid,
                     version: head.map_or(1, |head| head.version + 1),
                     last_updated: next_time(self.context.now(), head.as_ref()),
                 };
+                self.batches[key.database().index()].claims |= head.is_none();
                 self.store(resource.clone(), place, head.is_none_or(|head| head.deleted))
             }
             (Act::Delete { key, if_match }, Settled::Target { head, .. }) => {
@@ -325,6 +346,17 @@ fn require_match(if_match: Option<i32>, head: Option<&Head>) -> Result<(), Refus
                 None => format!("there is no version {wanted}: the resource does not exist"),
             },
         )),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses where the client wants to replace none of these versions, and one of them is current.
+fn require_no_match(if_none_match: Option<&Condition>, head: Option<&Head>) -> Result<(), Refusal> {
+    let current = head.filter(|head| !head.deleted).map(|head| head.version);
+    match (if_none_match, current) {
+        (Some(condition), Some(version)) if condition.names(version) => {
+            Err(Refusal::new(412, IssueType::Conflict, format!("the resource exists, in version {version}")))
+        }
         _ => Ok(()),
     }
 }

@@ -219,3 +219,28 @@ async fn two_entries_on_one_record_are_refused() {
         Write::bundle(transaction(vec![entry.clone(), entry]).to_string().into_bytes()).unwrap_err();
     assert_eq!((refusal.status, refusal.issues[0].expression.as_deref()), (400, Some("Bundle.entry[1]")));
 }
+
+#[tokio::test]
+async fn a_document_that_is_stored_keeps_the_urns_of_its_own_entries() {
+    let h = start().await;
+    let document = json!({"resourceType": "Bundle", "type": "document", "entry": [
+        {"fullUrl": "urn:uuid:1", "resource": {"resourceType": "Basic", "code": {"text": "x"},
+            "subject": {"reference": "urn:uuid:2"}}}]});
+    for kind in ["batch", "transaction"] {
+        let bundle = json!({"resourceType": "Bundle", "type": kind, "entry": [
+            {"resource": document, "request": {"method": "POST", "url": "Bundle"}}]});
+        let written = h.bundle(ALICE, &bundle).await.unwrap();
+        let EntryOutcome::Done(done) = &written.entries[0] else { panic!("{written:?}") };
+        let stored = h.json(ALICE, ResourceType::Bundle, &done.key.id).await;
+        assert_eq!(stored["entry"][0]["resource"]["subject"]["reference"], "urn:uuid:2");
+    }
+}
+
+#[tokio::test]
+async fn an_entry_that_must_not_replace_fails_its_transaction_where_there_is_something() {
+    let h = start().await;
+    let entry = json!({"resource": {"resourceType": "Patient", "id": "a"},
+        "request": {"method": "PUT", "url": "Patient/a", "ifNoneMatch": "*"}});
+    assert!(h.bundle(ALICE, &transaction(vec![entry.clone()])).await.is_ok());
+    assert_eq!(h.bundle(ALICE, &transaction(vec![entry])).await.unwrap_err().status, 412);
+}

@@ -2,10 +2,13 @@
 
 use domain::store::{Archive, Found};
 use fhir::ResourceType;
+use fhir::etag::Condition;
 use fhir::outcome::IssueType;
 use kernel::Database;
 use serde_json::json;
-use services::record::Write;
+use services::record::{EntryOutcome, Write};
+use test_support::Role;
+use test_support::sqlx::{self, AssertSqlSafe};
 
 use crate::harness::{ALICE, context, key, start};
 
@@ -140,4 +143,72 @@ async fn of_parallel_updates_on_one_version_one_wins() {
     let results = futures::future::join_all(attempts).await;
     assert_eq!(results.iter().filter(|it| it.is_ok()).count(), 1);
     assert!(results.iter().filter_map(|it| it.as_ref().err()).all(|refusal| refusal.status == 412));
+}
+
+#[tokio::test]
+async fn an_id_that_a_client_gives_is_claimed_in_one_database_after_the_other() {
+    let h = start().await;
+    // Somebody else is about to create the same Patient, and has come as far as `phi`.
+    let mut phi = h.databases.connect(Database::Phi, Role::Superuser).await;
+    let claim =
+        "begin; insert into record.resource (rid, tenant, type, version, last_updated, fhir_id, tokens, body)
+        values (1, 1, TYPE, 1, now(), 'claimed', '{}', '')";
+    let claim = claim.replace("TYPE", &ResourceType::Patient.number().to_string());
+    sqlx::raw_sql(AssertSqlSafe(claim)).execute(&mut phi).await.unwrap();
+    let body = json!({"resourceType": "Patient", "id": "claimed"}).to_string().into_bytes();
+    let write = Write::update(ResourceType::Patient, "claimed".to_owned(), body, None).unwrap();
+    let other = async {
+        tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+        // Whoever waits in `phi` holds nothing in `clinical` that the other could wait for in turn.
+        let mut clinical = h.databases.connect(Database::Clinical, Role::Superuser).await;
+        let anchor = "set lock_timeout = '500ms'; begin;
+            insert into record.patient_anchor (tenant, fhir_id, rid) values (1, 'claimed', 1); rollback";
+        let anchored = sqlx::raw_sql(anchor).execute(&mut clinical).await;
+        sqlx::raw_sql("rollback").execute(&mut phi).await.unwrap();
+        anchored.map(|_| ())
+    };
+    let (written, anchored) = futures::join!(h.execute(ALICE, write), other);
+    anchored.unwrap();
+    let written = written.unwrap();
+    assert!(matches!(&written.entries[0], EntryOutcome::Done(done) if done.status == 201), "{written:?}");
+}
+
+#[tokio::test]
+async fn a_conditional_create_that_finds_a_patient_leaves_a_trace() {
+    let h = start().await;
+    let body = json!({"resourceType": "Patient", "identifier": [{"system": "urn:mrn", "value": "9"}]});
+    let create = || {
+        let condition = Some("identifier=urn:mrn|9".to_owned());
+        Write::create(ResourceType::Patient, body.to_string().into_bytes(), condition)
+    };
+    assert_eq!(h.single(ALICE, create()).await.unwrap().status, 201);
+    let rows = "select count(*) from audit.event where cardinality(patients) = 1";
+    let before = h.count(Database::Phi, rows).await;
+    assert_eq!(h.single(ALICE, create()).await.unwrap().status, 200);
+    assert_eq!(h.count(Database::Phi, rows).await, before + 1);
+}
+
+#[tokio::test]
+async fn an_update_that_must_not_replace_creates_or_is_refused() {
+    let h = start().await;
+    let update = |condition| {
+        let body = json!({"resourceType": "Patient", "id": "once"}).to_string().into_bytes();
+        Write::update(ResourceType::Patient, "once".to_owned(), body, None)
+            .map(|write| write.unless(Some(condition)))
+    };
+    assert_eq!(h.single(ALICE, update(Condition::Any)).await.unwrap().status, 201);
+    assert_eq!(h.single(ALICE, update(Condition::Any)).await.unwrap_err().status, 412);
+    assert_eq!(h.single(ALICE, update(Condition::Versions(vec![1]))).await.unwrap_err().status, 412);
+    assert_eq!(h.single(ALICE, update(Condition::Versions(vec![7]))).await.unwrap().version, Some(2));
+    h.single(ALICE, Ok(Write::delete(ResourceType::Patient, "once".to_owned(), None))).await.unwrap();
+    assert_eq!(h.single(ALICE, update(Condition::Any)).await.unwrap().status, 201);
+}
+
+#[test]
+fn a_condition_without_criteria_is_refused() {
+    let body = br#"{"resourceType":"Patient"}"#.to_vec();
+    for empty in ["", "&", "&&"] {
+        let refused = Write::create(ResourceType::Patient, body.clone(), Some(empty.to_owned())).unwrap_err();
+        assert_eq!(refused.status, 400, "{empty}");
+    }
 }

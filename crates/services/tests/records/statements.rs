@@ -53,7 +53,7 @@ async fn a_bundle_is_one_set_of_statements_per_database_whatever_its_size() {
         json!({"resourceType": "Organization", "identifier": [{"system": "urn:o", "value": "1"}]});
     run(&transaction(vec![post("o", organization)])).await;
 
-    // Probes and recovery pass the proxies too: the least of several runs is the bundle's own.
+    // A connection that is new prepares its statements first: the least of several runs is the bundle's own.
     let mut least = Vec::new();
     for size in [10, 1_000] {
         let mut seen = [u64::MAX; 3];
@@ -67,9 +67,6 @@ async fn a_bundle_is_one_set_of_statements_per_database_whatever_its_size() {
         least.push(seen);
     }
     println!("statements in auth, phi, clinical for 10 and for 1,000 entries: {least:?}");
-    for i in 0..3 {
-        // What runs beside it does so by time: a larger bundle takes longer and meets more of it.
-        assert!(least[1][i] <= least[0][i] + 2, "{least:?}");
-        assert!(least[0][i] <= 12, "{least:?}");
-    }
+    assert_eq!(least[0], least[1]);
+    assert!(least[0].iter().all(|statements| (1..=12).contains(statements)), "{least:?}");
 }
