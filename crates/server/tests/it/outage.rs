@@ -1,12 +1,15 @@
 //! One database goes away and comes back while the server runs.
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
+use tokio::task::JoinHandle;
 
 use crate::client::{Answer, Client};
 use crate::salus::Salus;
@@ -21,6 +24,55 @@ async fn until(client: &Client, path: &str, status: StatusCode, patience: Durati
         }
         assert!(began.elapsed() < patience, "{path} is still {}", answer.status);
         tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Requests that go on while a database comes and goes: what they may be answered depends on which database they need.
+struct Load {
+    stop: Arc<AtomicBool>,
+    workers: Vec<JoinHandle<[usize; 2]>>,
+}
+
+impl Load {
+    /// Two workers; each reads from every database and creates a patient, over and over. `phi` may be away.
+    fn start(client: &Client, elsewhere: [String; 2], in_phi: String) -> Load {
+        let stop = Arc::new(AtomicBool::new(false));
+        let worker = || {
+            let (client, stop) = (client.clone(), Arc::clone(&stop));
+            let (elsewhere, in_phi) = (elsewhere.clone(), in_phi.clone());
+            tokio::spawn(async move {
+                let mut seen = [0, 0];
+                while !stop.load(Ordering::SeqCst) {
+                    for path in &elsewhere {
+                        assert_eq!(client.get(path).await.status, StatusCode::OK, "{path}");
+                    }
+                    let read = client.get(&in_phi).await;
+                    let created = client.post("/fhir/R4/Patient", r#"{"resourceType":"Patient"}"#).await;
+                    for answer in [read, created] {
+                        match answer.status {
+                            StatusCode::OK | StatusCode::CREATED | StatusCode::ACCEPTED => seen[0] += 1,
+                            StatusCode::SERVICE_UNAVAILABLE => seen[1] += 1,
+                            other => panic!("{other}: {answer:?}"),
+                        }
+                    }
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                seen
+            })
+        };
+        let workers = vec![worker(), worker()];
+        Load { stop, workers }
+    }
+
+    /// How many requests that need `phi` were answered, and how many were told to come back.
+    async fn end(self) -> [usize; 2] {
+        self.stop.store(true, Ordering::SeqCst);
+        let mut all = [0, 0];
+        for worker in self.workers {
+            let seen = worker.await.unwrap();
+            all = [all[0] + seen[0], all[1] + seen[1]];
+        }
+        all
     }
 }
 
@@ -39,6 +91,7 @@ async fn a_database_that_is_down_takes_only_its_own_routes_along_and_comes_back_
     let practitioner = format!("/fhir/R4/Practitioner/{practitioner}");
     let observation = format!("/fhir/R4/Observation/{observation}");
 
+    let load = Load::start(&client, [practitioner.clone(), observation.clone()], patient.clone());
     // Without its folder the cluster cannot be restarted until the folder is back.
     let folder = salus.data_dir().join("pg/phi");
     let away = folder.with_extension("away");
@@ -65,6 +118,8 @@ async fn a_database_that_is_down_takes_only_its_own_routes_along_and_comes_back_
     fs::rename(&away, &folder).unwrap();
     until(&client, &patient, StatusCode::OK, Duration::from_secs(60)).await;
     until(&client, "/readyz", StatusCode::OK, Duration::from_secs(20)).await;
+    let [answered, told_to_come_back] = load.end().await;
+    assert!(answered > 0 && told_to_come_back > 0, "{answered} answered, {told_to_come_back} not");
     client.create(json!({ "resourceType": "Patient" })).await;
     assert!(salus.end(Signal::SIGTERM));
 }
