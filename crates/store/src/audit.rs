@@ -1,9 +1,10 @@
 //! The group writer of audit rows: what queued while the last commit flushed goes into the next, in one statement.
 //!
-//! One connection per database and instance, no timer. A row is durable before its caller goes on; where it cannot be
+//! One connection per database and instance. A row is durable before its caller goes on; where it cannot be
 //! written the caller must fail, because an access that leaves no trace must not happen.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use domain::audit::Event;
@@ -12,6 +13,7 @@ use kernel::{Database, limits};
 use seal::Keyring;
 use sqlx::PgConnection;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use crate::connection::Connections;
 
@@ -26,6 +28,10 @@ const DEADLINE: Duration = Duration::from_secs(limits::STATEMENT.as_secs() + 1);
 /// because it knows how many rows an array holds only then: half of the cost of a small group, for the same plan.
 const PLANNED_ONCE: [(&str, &str); 1] = [("plan_cache_mode", "force_generic_plan")];
 
+/// The longest that a group waits for reads that are under way already. Their rows are a statement away; a group of its
+/// own for each would cost several times as much.
+const GATHER: Duration = Duration::from_millis(1);
+
 struct Queued {
     event: Event,
     written: oneshot::Sender<Stored<()>>,
@@ -35,6 +41,16 @@ struct Queued {
 pub(crate) struct AuditWriter {
     database: Database,
     queue: mpsc::Sender<Queued>,
+    coming: Arc<AtomicUsize>,
+}
+
+/// A row that will come soon. Dropped when it is queued, or will not come.
+pub(crate) struct Announced(Arc<AtomicUsize>);
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl AuditWriter {
@@ -42,18 +58,26 @@ impl AuditWriter {
     pub(crate) fn start(connections: Arc<Connections>, keyring: Arc<Keyring>) -> AuditWriter {
         let (queue, queued) = mpsc::channel(QUEUE);
         let database = connections.database;
-        tokio::spawn(write_groups(connections, keyring, queued));
-        AuditWriter { database, queue }
+        let coming = Arc::new(AtomicUsize::new(0));
+        tokio::spawn(write_groups(connections, keyring, queued, Arc::clone(&coming)));
+        AuditWriter { database, queue, coming }
+    }
+
+    /// Says that a row will be written as soon as one quick statement is answered.
+    pub(crate) fn announce(&self) -> Announced {
+        self.coming.fetch_add(1, Ordering::Relaxed);
+        Announced(Arc::clone(&self.coming))
     }
 
     /// Writes the event; returns when it is durable.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] where it could not be written: then the access that it tells of must not happen.
-    pub(crate) async fn write(&self, event: Event) -> Stored<()> {
+    pub(crate) async fn write(&self, event: Event, announced: Option<Announced>) -> Stored<()> {
         let unavailable = || StoreError::Unavailable { database: self.database };
         let (written, answer) = oneshot::channel();
         self.queue.try_send(Queued { event, written }).map_err(|_| unavailable())?;
+        drop(announced);
         answer.await.map_err(|_| unavailable())?
     }
 }
@@ -62,16 +86,30 @@ async fn write_groups(
     connections: Arc<Connections>,
     keyring: Arc<Keyring>,
     mut queued: mpsc::Receiver<Queued>,
+    coming: Arc<AtomicUsize>,
 ) {
     let mut connection: Option<PgConnection> = None;
     let mut group = Vec::with_capacity(GROUP);
     while queued.recv_many(&mut group, GROUP).await > 0 {
+        gather(&mut queued, &mut group, &coming).await;
         let (events, waiting): (Vec<Event>, Vec<oneshot::Sender<Stored<()>>>) =
             group.drain(..).map(|Queued { event, written }| (event, written)).unzip();
         let outcome = append(&connections, &keyring, &mut connection, &events).await;
         for written in waiting {
             // A caller that hung up no longer waits; its row is written all the same.
             let _ = written.send(outcome.clone());
+        }
+    }
+}
+
+/// Lets the rows join that were announced before the group began; later ones wait for the next.
+async fn gather(queued: &mut mpsc::Receiver<Queued>, group: &mut Vec<Queued>, coming: &AtomicUsize) {
+    let wanted = GROUP.min(group.len() + coming.load(Ordering::Relaxed));
+    let deadline = Instant::now() + GATHER;
+    while group.len() < wanted {
+        match tokio::time::timeout_at(deadline, queued.recv_many(group, GROUP - group.len())).await {
+            Ok(joined) if joined > 0 => {}
+            _ => break,
         }
     }
 }

@@ -17,7 +17,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row};
 use uuid::Uuid;
 
-use crate::audit::AuditWriter;
+use crate::audit::{Announced, AuditWriter};
 use crate::begin;
 use crate::connection::Connections;
 use crate::options::StoreOptions;
@@ -89,13 +89,13 @@ async fn start(connection: &mut PgConnection, database: Database, begin: String)
     sent.map(|_| ()).map_err(|error| db_record::classify(database, error))
 }
 
-/// What a read found.
-#[derive(Clone, Copy, Debug)]
+/// What a read found. Its audit row is announced, as the server's is, until this is dropped or traced.
 pub struct RawRead {
     rid: Rid,
     patient: Option<Rid>,
     /// Size of the sealed body.
     pub sealed_bytes: usize,
+    announced: Announced,
 }
 
 /// One raw connection to each database, for one worker.
@@ -112,6 +112,7 @@ impl Session {
     pub async fn read(&mut self, key: &Key) -> Stored<Option<RawRead>> {
         let database = key.database();
         let classify = |error| db_record::classify(database, error);
+        let announced = self.baseline.audit[database.index()].announce();
         let row = sqlx::query(READ)
             .bind(self.baseline.tenant().number())
             .bind(key.resource_type.number())
@@ -126,6 +127,7 @@ impl Session {
             rid: Rid::from_number(row.try_get("rid").map_err(classify)?),
             patient: patient.map(Rid::from_number),
             sealed_bytes: body.len(),
+            announced,
         }))
     }
 
@@ -134,11 +136,11 @@ impl Session {
     ///
     /// # Errors
     /// `Unavailable` where it could not be written.
-    pub async fn trace(&mut self, key: &Key, read: &RawRead) -> Stored<()> {
+    pub async fn trace(&mut self, key: &Key, read: RawRead) -> Stored<()> {
         let mut event = Event::of(&self.baseline.context, Action::Read, "record.read");
         event.resource_type = Some(key.resource_type);
         event.touch(read.rid, read.patient);
-        self.baseline.audit[key.database().index()].write(event).await
+        self.baseline.audit[key.database().index()].write(event, Some(read.announced)).await
     }
 
     /// A search's page: BEGIN with its settings, the statements that fill the page, COMMIT. Gives the number of rows.

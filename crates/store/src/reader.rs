@@ -13,7 +13,7 @@ use fhir::search::Search;
 use kernel::{Database, Phi, Tenant};
 use seal::Keyring;
 
-use crate::audit::AuditWriter;
+use crate::audit::{Announced, AuditWriter};
 use crate::connection::{Connection, Connections};
 
 /// Reads records and leaves a trace of it.
@@ -51,7 +51,12 @@ impl Reader {
 
     /// Writes an audit row of its own to this database.
     pub(crate) async fn trace(&self, database: Database, event: Event) -> Stored<()> {
-        self.audit[database.index()].write(event).await
+        self.audit[database.index()].write(event, None).await
+    }
+
+    /// Lets the trail's next group wait for the row of this read.
+    fn announce(&self, key: &Key) -> Option<Announced> {
+        key.resource_type.is_patient_data().then(|| self.audit[key.database().index()].announce())
     }
 
     /// Traces the read of one record, where it is about a patient.
@@ -62,6 +67,7 @@ impl Reader {
         key: &Key,
         head: Option<&Head>,
         found: bool,
+        announced: Option<Announced>,
     ) -> Stored<()> {
         if !key.resource_type.is_patient_data() {
             return Ok(());
@@ -75,7 +81,7 @@ impl Reader {
         if !found {
             event.outcome = Outcome::Missing;
         }
-        self.trace(key.database(), event).await
+        self.audit[key.database().index()].write(event, announced).await
     }
 }
 
@@ -105,11 +111,12 @@ impl Archive for Reader {
         let (database, tenant) = (key.database(), context.tenant());
         let keys = self.keyring.tenant(database, tenant);
         let mut connection = self.checkout(database).await?;
+        let announced = self.announce(key);
         let reading =
             on_live!(connection, db_record::read::current(&mut connection, database, &keys, tenant, key))?;
         connection.finish();
         let found = matches!(reading.found, Found::Version(_));
-        self.trace_read(context, "record.read", key, reading.head.as_ref(), found).await?;
+        self.trace_read(context, "record.read", key, reading.head.as_ref(), found, announced).await?;
         Ok(reading.found)
     }
 
@@ -117,13 +124,14 @@ impl Archive for Reader {
         let (database, tenant) = (key.database(), context.tenant());
         let keys = self.keyring.tenant(database, tenant);
         let mut connection = self.checkout(database).await?;
+        let announced = self.announce(key);
         let reading = on_live!(
             connection,
             db_record::read::version(&mut connection, database, &keys, tenant, key, version)
         )?;
         connection.finish();
         let found = matches!(reading.found, Found::Version(_));
-        self.trace_read(context, "record.vread", key, reading.head.as_ref(), found).await?;
+        self.trace_read(context, "record.vread", key, reading.head.as_ref(), found, announced).await?;
         Ok(reading.found)
     }
 
@@ -151,7 +159,7 @@ impl Archive for Reader {
             db_record::read::history(&mut connection, database, &keys, tenant, key, below, count + 1)
         )?;
         connection.finish();
-        self.trace_read(context, "record.history", key, head.as_ref(), !entries.is_empty()).await?;
+        self.trace_read(context, "record.history", key, head.as_ref(), !entries.is_empty(), None).await?;
         if entries.is_empty() && cursor.is_none() {
             return Ok(None);
         }

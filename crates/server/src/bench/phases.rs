@@ -305,7 +305,7 @@ impl Worker for RawRead {
         let missed = || BenchError::BaselineMissed(format!("{}/{}", key.resource_type.name(), key.id));
         let read = self.session.read(key).await?.filter(|read| read.sealed_bytes > 0).ok_or_else(missed)?;
         if self.audited {
-            self.session.trace(key, &read).await?;
+            self.session.trace(key, read).await?;
         }
         Ok(())
     }
