@@ -7,7 +7,7 @@ use fhir::prefer::Return;
 use services::record::{Write, bundle_response};
 use store::Store;
 
-use super::written::Wishes;
+use super::written::{Wishes, execute};
 use super::{answer, bundle_read};
 use crate::body::FhirBody;
 use crate::failure::Failure;
@@ -26,7 +26,7 @@ pub(crate) async fn bundle(
     let work = tokio::spawn(async move {
         let FhirBody { bytes, turn } = body;
         let write = Write::bundle(bytes)?.with_representation(representation);
-        let mut committed = store.execute(write, asked.context.clone()).await?;
+        let mut committed = execute(&store, &asked.context, write).await?;
         let written = &mut committed.output;
         bundle_read::complete(&store, &asked.context, &wishes, written).await;
         let answer = bundle_response(written, &wishes.base);

@@ -3,11 +3,12 @@
 use axum::extract::FromRequestParts;
 use axum::http::{StatusCode, header, request};
 use axum::response::Response;
+use domain::Context;
 use domain::store::{Archive, Found};
-use fhir::outcome::{Issue, OperationOutcome};
+use fhir::outcome::{Issue, IssueType, OperationOutcome};
 use fhir::prefer::{Prefer, Return};
-use services::record::{Done, EntryOutcome, Write, WriteError, Written};
-use store::Store;
+use services::record::{Done, EntryOutcome, Refusal, Write, WriteError, Written};
+use store::{Committed, Store};
 
 use super::presentation::Presentation;
 use super::{BaseUrl, Preferred, answer};
@@ -42,6 +43,34 @@ impl<S: Send + Sync> FromRequestParts<S> for Wishes {
     }
 }
 
+/// Runs the write. That it was refused stands in the audit trail of `auth`, as every denied access does, before the
+/// client learns of it.
+pub(super) async fn execute(
+    store: &Store,
+    context: &Context,
+    write: Write,
+) -> Result<Committed<Written>, Failure> {
+    let refused = write.refused_event(context);
+    match (store.execute(write, context.clone()).await, refused) {
+        (Err(WriteError::Refused(refusal)), Some(event)) => {
+            store.audit_denied(event).await?;
+            Err(refusal.into())
+        }
+        (Ok(mut committed), Some(event)) => {
+            let mut refusals: Vec<&mut Refusal> =
+                committed.output.entries.iter_mut().filter_map(EntryOutcome::refusal).collect();
+            // The other entries are committed: only what is not traced may not be told.
+            if !refusals.is_empty() && store.audit_denied(event).await.is_err() {
+                let untold =
+                    Refusal::new(503, IssueType::Transient, "the auth database does not answer at present");
+                refusals.iter_mut().for_each(|refusal| **refusal = untold.clone());
+            }
+            Ok(committed)
+        }
+        (result, _) => Ok(result?),
+    }
+}
+
 /// Performs the write and answers as the client prefers; a representation, where it says nothing.
 pub(super) async fn perform(
     store: &Store,
@@ -49,7 +78,7 @@ pub(super) async fn perform(
     write: Write,
     wishes: Wishes,
 ) -> Result<Response, Failure> {
-    let committed = store.execute(write, asked.context.clone()).await?;
+    let committed = execute(store, &asked.context, write).await?;
     let (transaction, settlement) = (committed.transaction, committed.settlement);
     let done = single(committed.output)?;
     let status = StatusCode::from_u16(done.status)

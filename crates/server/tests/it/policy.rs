@@ -111,3 +111,24 @@ async fn a_denial_that_cannot_be_written_down_is_a_failure_of_ours() {
     let answer = call(salus.router.clone(), request(read, None)).await;
     assert!(answer.status.is_server_error(), "{answer:?}");
 }
+
+#[tokio::test]
+async fn a_refused_write_is_in_the_audit_trail_of_auth() {
+    let salus = InProcess::start().await;
+    let token = salus.token(&["administrator"]);
+    let put = async |if_match: Option<&str>| {
+        let mut request = Request::put("/fhir/R4/Patient/p1")
+            .header("host", "test")
+            .header("content-type", "application/fhir+json")
+            .header("authorization", format!("Bearer {token}"));
+        if let Some(tag) = if_match {
+            request = request.header("if-match", tag);
+        }
+        let body = Body::from(r#"{"resourceType":"Patient","id":"p1"}"#);
+        call(salus.router.clone(), request.body(body).unwrap()).await.status
+    };
+    assert_eq!(put(None).await, StatusCode::CREATED);
+    assert!(salus.audited("record.update").await.is_empty(), "an allowed write stands in phi");
+    assert_eq!(put(Some("W/\"7\"")).await, StatusCode::PRECONDITION_FAILED);
+    assert_eq!(salus.audited("record.update").await, ["denied"]);
+}

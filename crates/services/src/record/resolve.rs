@@ -204,7 +204,8 @@ impl Resolved {
                 Act::Update { key, .. } | Act::Delete { key, .. } => {
                     let head = answers.targets.remove(&(key.database(), slot)).flatten();
                     let anchor = answers.targets.remove(&(Database::Clinical, slot)).flatten();
-                    // A patient who was referred to before being known keeps the identifier that was reserved then.
+                    // An anchor without its Patient (phi was restored from an older backup) keeps its identifier, so that
+                    // the clinical records find the Patient again.
                     let rid = head.or(anchor).map(|head| head.rid);
                     let rid = rid.unwrap_or_else(|| work.new_rid(key.database()));
                     let kept = matches!(act, Act::Update { .. }).then(|| key.clone());

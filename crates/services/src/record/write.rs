@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use chrono::{DateTime, Utc};
-use domain::audit::{Action, Event};
+use domain::audit::{Action, Event, Outcome};
 use domain::store::{Anchor, Changes, Draft, Head, Key, Prepared};
 use domain::{Context, Operation, StoreError, Touches, UnitOfWork};
 use fhir::ResourceType;
@@ -38,6 +38,16 @@ pub enum EntryOutcome {
     Refused(Refusal),
     /// A read: whoever answers the request fills it in after the commit.
     Read(ReadEntry),
+}
+
+impl EntryOutcome {
+    /// Why it was refused, where it was.
+    pub fn refusal(&mut self) -> Option<&mut Refusal> {
+        match self {
+            EntryOutcome::Refused(refusal) => Some(refusal),
+            EntryOutcome::Done(_) | EntryOutcome::Read(_) => None,
+        }
+    }
 }
 
 /// A read inside a Bundle.
@@ -143,6 +153,37 @@ impl Operation for Write {
     }
 }
 
+impl Write {
+    /// The act as an audit row names it.
+    fn named(&self) -> (Action, &'static str) {
+        match (self.kind, self.entries.first().map(|entry| &entry.act)) {
+            (Kind::Single, Some(Ok(Act::Create { .. }))) => (Action::Create, "record.create"),
+            (Kind::Single, Some(Ok(Act::Update { .. }))) => (Action::Update, "record.update"),
+            (Kind::Single, Some(Ok(Act::Delete { .. }))) => (Action::Delete, "record.delete"),
+            (Kind::Batch, _) => (Action::Execute, "record.batch"),
+            _ => (Action::Execute, "record.transaction"),
+        }
+    }
+
+    /// The audit row of this write if it is refused; none where it is about no patient's data. A refusal tells what
+    /// is in the databases (that a record exists, in which version), so that it too is an access.
+    pub fn refused_event(&self, context: &Context) -> Option<Event> {
+        if !self.entries.iter().filter_map(Entry::writes).any(ResourceType::is_patient_data) {
+            return None;
+        }
+        let (action, operation) = self.named();
+        let mut event = Event::of(context, action, operation);
+        event.outcome = Outcome::Denied;
+        if let (Kind::Single, Some(entry)) = (self.kind, self.entries.first()) {
+            event.resource_type = entry.writes();
+            if let Ok(Act::Update { key, .. } | Act::Delete { key, .. }) = &entry.act {
+                event.resource_id = Some(key.id.clone());
+            }
+        }
+        Some(event)
+    }
+}
+
 /// What one database is to write, and whose data that is.
 #[derive(Default)]
 struct Batch {
@@ -154,13 +195,7 @@ struct Batch {
 
 impl Batch {
     fn event(&self, write: &Write, context: &Context) -> Event {
-        let (action, operation) = match (write.kind, write.entries.first().map(|entry| &entry.act)) {
-            (Kind::Single, Some(Ok(Act::Create { .. }))) => (Action::Create, "record.create"),
-            (Kind::Single, Some(Ok(Act::Update { .. }))) => (Action::Update, "record.update"),
-            (Kind::Single, Some(Ok(Act::Delete { .. }))) => (Action::Delete, "record.delete"),
-            (Kind::Batch, _) => (Action::Execute, "record.batch"),
-            _ => (Action::Execute, "record.transaction"),
-        };
+        let (action, operation) = write.named();
         let mut event = Event::of(context, action, operation);
         if write.kind == Kind::Single {
             event.resource_type = write.entries.first().and_then(Entry::writes);
