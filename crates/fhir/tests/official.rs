@@ -7,7 +7,6 @@
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use fhir::ResourceType;
 use fhir::extract::{Extracted, Form, extract, further_code, system_code, terms};
@@ -173,38 +172,4 @@ fn found_again(name: &str, resource_type: ResourceType, extracted: &Extracted<'_
         let main = system_code(system, code);
         assert!(!extracted.terms.iter().any(|t| t.form == Form::FurtherCode && t.text == main), "{name}");
     }
-}
-
-/// Not a check but a figure: `cargo test -p fhir --release -- --ignored --nocapture cost`.
-#[test]
-#[ignore = "a measurement"]
-fn cost_of_reading_synthea() {
-    let all = synthea();
-    let size: usize = all.iter().map(|(_, b)| b.len()).sum();
-    let started = Instant::now();
-    let bundles: Vec<_> = all.iter().filter_map(|(_, b)| fhir::bundle::parse(b).ok()).collect();
-    let read = started.elapsed();
-    let started = Instant::now();
-    let resources: Vec<Value> = bundles
-        .iter()
-        .flat_map(|b| &b.entries)
-        .filter_map(|e| fhir::json::parse(e.resource?.get().as_bytes()).ok())
-        .collect();
-    let parsed = started.elapsed();
-    let started = Instant::now();
-    let entries = bundles.iter().flat_map(|b| &b.entries).filter_map(|e| e.resource);
-    let theirs = entries.filter_map(|raw| serde_json::from_str::<Value>(raw.get()).ok()).count();
-    let beside = started.elapsed();
-    assert_eq!(theirs, resources.len());
-    let observations: Vec<_> = resources.iter().filter(|r| r["resourceType"] == "Observation").collect();
-    let started = Instant::now();
-    let found: usize = observations.iter().map(|r| extract(ResourceType::Observation, r).terms.len()).sum();
-    let extracted = started.elapsed();
-    eprintln!(
-        "{size} bytes: bundles {read:?}; {} trees {parsed:?} (serde_json {beside:?});\n\
-         {} observations {extracted:?}, {:?} each, {found} terms",
-        resources.len(),
-        observations.len(),
-        extracted / u32::try_from(observations.len().max(1)).unwrap(),
-    );
 }
