@@ -8,7 +8,7 @@ use fhir::ResourceType;
 use fhir::capability::{Interaction, Server, SystemInteraction};
 
 use crate::failure::Failure;
-use crate::policy::{Endpoint, TABLE};
+use crate::policy::{Endpoint, FhirEndpoint, table};
 
 /// When what the statement says last changed. To be moved with it.
 const CHANGED: &str = "2026-11-21T00:00:00Z";
@@ -48,22 +48,21 @@ fn make(date: DateTime<Utc>) -> Bytes {
 fn claimed() -> (Vec<Interaction>, Vec<SystemInteraction>) {
     let mut types = Vec::new();
     let mut system = Vec::new();
-    for rule in TABLE {
-        let interaction = match rule.endpoint {
-            Endpoint::Live | Endpoint::Ready | Endpoint::LogIn | Endpoint::Me | Endpoint::Metadata => {
-                continue;
-            }
-            Endpoint::Bundle => {
+    for rule in table() {
+        let Endpoint::Fhir(endpoint) = rule.endpoint else { continue };
+        let interaction = match endpoint {
+            FhirEndpoint::Metadata => continue,
+            FhirEndpoint::Bundle => {
                 system = vec![SystemInteraction::Transaction, SystemInteraction::Batch];
                 continue;
             }
-            Endpoint::Create => Interaction::Create,
-            Endpoint::Search | Endpoint::SearchForm => Interaction::SearchType,
-            Endpoint::Read => Interaction::Read,
-            Endpoint::Update => Interaction::Update,
-            Endpoint::Delete => Interaction::Delete,
-            Endpoint::History => Interaction::HistoryInstance,
-            Endpoint::VersionRead => Interaction::Vread,
+            FhirEndpoint::Create => Interaction::Create,
+            FhirEndpoint::Search | FhirEndpoint::SearchForm => Interaction::SearchType,
+            FhirEndpoint::Read => Interaction::Read,
+            FhirEndpoint::Update => Interaction::Update,
+            FhirEndpoint::Delete => Interaction::Delete,
+            FhirEndpoint::History => Interaction::HistoryInstance,
+            FhirEndpoint::VersionRead => Interaction::Vread,
         };
         if !types.contains(&interaction) {
             types.push(interaction);

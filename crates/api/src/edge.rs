@@ -5,6 +5,8 @@
 
 mod render;
 
+pub(crate) use render::Problem;
+
 use std::any::Any;
 use std::time::Instant;
 

@@ -16,25 +16,45 @@ mod pretty;
 mod query;
 mod read;
 mod search;
+mod shapes;
 mod update;
 mod version_read;
 mod written;
 
-pub(crate) use bundle::bundle;
-pub(crate) use create::create;
-pub(crate) use delete::delete;
-pub(crate) use history::history;
-pub(crate) use metadata::metadata;
-pub(crate) use read::read;
-pub(crate) use search::{search, search_form};
-pub(crate) use update::update;
-pub(crate) use version_read::version_read;
+pub(crate) use answer::if_match;
+pub(crate) use query::encode as encode_query;
+pub(crate) use shapes::{AnyParameters, OperationOutcomeBody, Resource};
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRef, FromRequestParts};
 use axum::http::{HeaderMap, header, request};
+use axum::routing::{MethodFilter, MethodRouter, on};
 use fhir::prefer::Prefer;
+use store::Store;
 
+use crate::body::LargeBundles;
 use crate::failure::Failure;
+use crate::policy::FhirEndpoint as Endpoint;
+
+/// The handler of an endpoint.
+pub(crate) fn handler<S>(endpoint: Endpoint, filter: MethodFilter) -> MethodRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Store: FromRef<S>,
+    LargeBundles: FromRef<S>,
+{
+    match endpoint {
+        Endpoint::Metadata => on(filter, metadata::metadata),
+        Endpoint::Bundle => on(filter, bundle::bundle),
+        Endpoint::Create => on(filter, create::create),
+        Endpoint::Search => on(filter, search::search),
+        Endpoint::SearchForm => on(filter, search::search_form),
+        Endpoint::Read => on(filter, read::read),
+        Endpoint::Update => on(filter, update::update),
+        Endpoint::Delete => on(filter, delete::delete),
+        Endpoint::History => on(filter, history::history),
+        Endpoint::VersionRead => on(filter, version_read::version_read),
+    }
+}
 
 /// The path of the FHIR endpoint.
 pub(crate) const BASE: &str = "/fhir/R4";

@@ -20,7 +20,7 @@ use kernel::{Clock, RequestId};
 use store::Store;
 
 use crate::failure::Failure;
-use crate::policy::{Permission, Policy, Rule, allows};
+use crate::policy::{Endpoint, Policy, Rule, allows};
 
 /// The address at the other end of the connection; the server puts it into every request's extensions.
 #[derive(Clone, Copy, Debug)]
@@ -125,9 +125,7 @@ fn mark(rule: &'static Rule, mut response: Response) -> Response {
 /// A write that has begun goes on to its commit or rollback without us: the store runs it on a task of its
 /// own. So only what does not write is invited to be repeated.
 fn out_of_time(rule: &Rule) -> Failure {
-    let writes =
-        matches!(rule.policy, Policy::Permissions(needed) if needed.contains(&Permission::RecordWrite));
-    let mut failure = match writes {
+    let mut failure = match rule.writes() {
         true => Failure::new(
             StatusCode::SERVICE_UNAVAILABLE,
             IssueType::Timeout,
@@ -208,7 +206,7 @@ async fn deny(gate: &Gate, rule: &Rule, denial: Denial, mut request: Request) ->
     }
     let origin = Origin::of(request.extensions());
     let (resource_type, resource_id) = match request.extract_parts::<RawPathParams>().await {
-        Ok(parameters) => named(&parameters),
+        Ok(parameters) => named(rule, &parameters),
         Err(_) => (None, None),
     };
     let event = Event {
@@ -233,8 +231,12 @@ async fn deny(gate: &Gate, rule: &Rule, denial: Denial, mut request: Request) ->
 }
 
 /// What the path names, where it names something possible.
-fn named(parameters: &RawPathParams) -> (Option<ResourceType>, Option<String>) {
-    let mut resource_type = None;
+fn named(rule: &Rule, parameters: &RawPathParams) -> (Option<ResourceType>, Option<String>) {
+    let mut resource_type = match rule.endpoint {
+        // The typed door: the id is a patient's.
+        Endpoint::Patients(_) | Endpoint::Chart(_) => ResourceType::from_name("Patient"),
+        _ => None,
+    };
     let mut resource_id = None;
     for (name, value) in parameters {
         match name {
@@ -275,7 +277,7 @@ mod tests {
     #[test]
     fn who_ran_out_of_time_while_writing_is_not_invited_to_repeat_it() {
         let invited = |path: &str, verb| {
-            let rule = crate::policy::TABLE.iter().find(|rule| rule.path == path && rule.verb == verb);
+            let rule = crate::policy::table().find(|rule| rule.path == path && rule.verb == verb);
             let failure = out_of_time(rule.unwrap());
             assert_eq!(failure.status(), StatusCode::SERVICE_UNAVAILABLE);
             failure.headers.iter().any(|(name, _)| name == header::RETRY_AFTER)

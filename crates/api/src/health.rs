@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::{DatabaseHealth, DatabaseState, Health};
 
@@ -20,27 +21,31 @@ impl Readiness {
     }
 }
 
-#[derive(Serialize)]
-struct Live {
+/// The process is alive.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Live {
+    /// `alive`.
     status: &'static str,
 }
 
-#[derive(Serialize)]
-struct Ready {
+/// Whether the process can do all its work.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Ready {
+    /// `ready` or `not ready`.
     status: &'static str,
     /// Whether this server holds a slot for naming new records.
     can_name_records: bool,
     databases: Databases,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Databases {
     auth: DatabaseReady,
     phi: DatabaseReady,
     clinical: DatabaseReady,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct DatabaseReady {
     /// `unknown`, `up`, `down`, or `refused` where it answers but is not the database that it should be.
     state: &'static str,

@@ -4,6 +4,7 @@
 //! started. May depend on everything below it except the db crates. Read [`policy`] first (every route stands
 //! there), then `routes`, `guard` and `edge`, which every request passes in the reverse order.
 
+mod administration;
 mod body;
 mod capability;
 mod edge;
@@ -11,7 +12,11 @@ mod failure;
 mod fhir;
 mod guard;
 mod health;
+mod hospital;
+pub mod openapi;
+mod operations;
 pub mod policy;
+mod query;
 mod routes;
 mod session;
 

@@ -1,43 +1,46 @@
-//! The one table of routes: what each needs before it is let through, and what it costs at most.
+//! The one table of routes: what each needs before it is let through, what it costs at most, and what the OpenAPI
+//! document says of it.
 //!
-//! The router is built from this table (`crate::routes`), so a route that has no rule does not exist.
+//! The router is built from this table (`crate::routes`), so a route that has no rule does not exist. One module for
+//! each family of routes.
+
+mod administration;
+mod chart;
+mod documentation;
+mod fhir;
+mod operations;
+mod patients;
+mod session;
 
 use std::time::Duration;
 
 use domain::audit::Action;
+pub use domain::permission::{Permission, allows};
 use kernel::limits;
 
-/// What the server can be asked to do. Each has one handler (`crate::routes`) and at least one rule.
+pub use self::administration::Endpoint as AdministrationEndpoint;
+pub use self::chart::Endpoint as ChartEndpoint;
+pub use self::documentation::{Answer, Content, Documentation, RequestHeader, Shape};
+pub use self::fhir::Endpoint as FhirEndpoint;
+pub use self::operations::Endpoint as OperationsEndpoint;
+pub use self::patients::Endpoint as PatientsEndpoint;
+pub use self::session::Endpoint as SessionEndpoint;
+
+/// What the server can be asked to do, by family. Each has one handler (`crate::routes`) and at least one rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
-    /// The process is alive.
-    Live,
-    /// The process can serve.
-    Ready,
-    /// Password in, token out.
-    LogIn,
-    /// Who the token is.
-    Me,
-    /// The CapabilityStatement.
-    Metadata,
-    /// A batch or transaction.
-    Bundle,
-    /// Create.
-    Create,
-    /// Search with the parameters in the URL.
-    Search,
-    /// Search with the parameters in the body.
-    SearchForm,
-    /// The current version.
-    Read,
-    /// Update, or create under the client's id.
-    Update,
-    /// Delete.
-    Delete,
-    /// All versions.
-    History,
-    /// One version.
-    VersionRead,
+    /// Health, documents.
+    Operations(OperationsEndpoint),
+    /// Logging in and who one is.
+    Session(SessionEndpoint),
+    /// Users and organizations.
+    Administration(AdministrationEndpoint),
+    /// Patients: the typed door.
+    Patients(PatientsEndpoint),
+    /// What is true of a patient: the typed door.
+    Chart(ChartEndpoint),
+    /// FHIR R4.
+    Fhir(FhirEndpoint),
 }
 
 /// The method of a rule. `HEAD` goes with every `GET`.
@@ -49,28 +52,21 @@ pub enum Verb {
     Post,
     /// `PUT`.
     Put,
+    /// `PATCH`.
+    Patch,
     /// `DELETE`.
     Delete,
 }
 
-/// What a role can allow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Permission {
-    /// Read and search records.
-    RecordRead,
-    /// Create, update and delete records.
-    RecordWrite,
-}
-
-impl Permission {
-    /// All of them.
-    pub const ALL: &'static [Permission] = &[Permission::RecordRead, Permission::RecordWrite];
-
-    /// `noun:verb`.
+impl Verb {
+    /// The method's name.
     pub const fn name(self) -> &'static str {
         match self {
-            Permission::RecordRead => "record:read",
-            Permission::RecordWrite => "record:write",
+            Verb::Get => "GET",
+            Verb::Post => "POST",
+            Verb::Put => "PUT",
+            Verb::Patch => "PATCH",
+            Verb::Delete => "DELETE",
         }
     }
 }
@@ -87,7 +83,7 @@ pub enum Policy {
 }
 
 /// One route.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Rule {
     /// What it does.
     pub endpoint: Endpoint,
@@ -101,100 +97,75 @@ pub struct Rule {
     pub patient_data: bool,
     /// The act, in an audit row.
     pub action: Action,
-    /// The operation's name, in an audit row of a denied request.
+    /// The operation's name, in an audit row of a denied request; the `operationId` of the OpenAPI document.
     pub operation: &'static str,
     /// Largest request body, bytes.
     pub body_bytes: usize,
     /// Time until an answer.
     pub time: Duration,
+    /// What the OpenAPI document says.
+    pub documentation: Documentation,
 }
 
-/// Roles, and what they allow. A role that is not here allows nothing.
-pub const ROLES: &[(&str, &[Permission])] = &[("administrator", Permission::ALL)];
-
-/// Whether these roles together allow `permission`.
-pub fn allows(roles: &[String], permission: Permission) -> bool {
-    ROLES.iter().any(|(name, allowed)| roles.iter().any(|role| role == name) && allowed.contains(&permission))
-}
-
-/// Largest login request, bytes: a name and a password of at most 1,024 bytes each, escaped.
-const LOGIN_BYTES: usize = 16 * 1024;
-
-const READ: Policy = Policy::Permissions(&[Permission::RecordRead]);
-const WRITE: Policy = Policy::Permissions(&[Permission::RecordWrite]);
-
-const fn open(endpoint: Endpoint, path: &'static str, operation: &'static str) -> Rule {
-    Rule {
-        endpoint,
-        verb: Verb::Get,
-        path,
-        policy: Policy::Public,
-        patient_data: false,
-        action: Action::Read,
-        operation,
-        body_bytes: 0,
-        time: limits::REQUEST,
+impl Rule {
+    /// A route that takes [`limits::BODY_BYTES`] where its verb has a body, and [`limits::REQUEST`].
+    pub const fn new(
+        endpoint: Endpoint,
+        verb: Verb,
+        path: &'static str,
+        policy: Policy,
+        operation: &'static str,
+        documentation: Documentation,
+    ) -> Rule {
+        let (action, body_bytes) = match verb {
+            Verb::Get => (Action::Read, 0),
+            Verb::Post => (Action::Create, limits::BODY_BYTES),
+            Verb::Put | Verb::Patch => (Action::Update, limits::BODY_BYTES),
+            Verb::Delete => (Action::Delete, 0),
+        };
+        Rule {
+            endpoint,
+            verb,
+            path,
+            policy,
+            patient_data: false,
+            action,
+            operation,
+            body_bytes,
+            time: limits::REQUEST,
+            documentation,
+        }
     }
-}
 
-const fn record(endpoint: Endpoint, verb: Verb, path: &'static str, policy: Policy, action: Action) -> Rule {
-    let operation = match action {
-        Action::Create => "record.create",
-        Action::Read => "record.read",
-        Action::Update => "record.update",
-        Action::Delete => "record.delete",
-        Action::Execute => "record.search",
-    };
-    let body_bytes = match verb {
-        Verb::Get | Verb::Delete => 0,
-        Verb::Post | Verb::Put => limits::BODY_BYTES,
-    };
-    Rule {
-        endpoint,
-        verb,
-        path,
-        policy,
-        patient_data: true,
-        action,
-        operation,
-        body_bytes,
-        time: limits::REQUEST,
+    /// The same; it leads to a patient's data, so that a denied request leaves an audit row.
+    #[must_use]
+    pub const fn about_patients(mut self) -> Rule {
+        self.patient_data = true;
+        self
     }
-}
 
-const fn bundle(path: &'static str) -> Rule {
-    Rule {
-        policy: Policy::Permissions(&[Permission::RecordRead, Permission::RecordWrite]),
-        operation: "record.bundle",
-        body_bytes: limits::BUNDLE_BYTES,
-        time: limits::BUNDLE_REQUEST,
-        ..record(Endpoint::Bundle, Verb::Post, path, WRITE, Action::Execute)
+    /// The same, with another act than its verb says.
+    #[must_use]
+    pub const fn acting(mut self, action: Action) -> Rule {
+        self.action = action;
+        self
+    }
+
+    /// Whether a request that ran out of time may have changed something nevertheless.
+    pub fn writes(&self) -> bool {
+        match self.policy {
+            Policy::Permissions(needed) => needed.iter().any(|permission| permission.writes()),
+            Policy::Public | Policy::Authenticated => self.verb != Verb::Get,
+        }
     }
 }
 
 /// Every route there is.
-pub const TABLE: &[Rule] = &[
-    open(Endpoint::Live, "/healthz", "health.live"),
-    open(Endpoint::Ready, "/readyz", "health.ready"),
-    Rule {
-        verb: Verb::Post,
-        action: Action::Execute,
-        body_bytes: LOGIN_BYTES,
-        ..open(Endpoint::LogIn, "/api/v1/auth/login", "session.login")
-    },
-    Rule { policy: Policy::Authenticated, ..open(Endpoint::Me, "/api/v1/auth/me", "session.me") },
-    open(Endpoint::Metadata, "/fhir/R4/metadata", "record.metadata"),
-    bundle("/fhir/R4"),
-    bundle("/fhir/R4/"),
-    record(Endpoint::Create, Verb::Post, "/fhir/R4/{type}", WRITE, Action::Create),
-    record(Endpoint::Search, Verb::Get, "/fhir/R4/{type}", READ, Action::Execute),
-    record(Endpoint::SearchForm, Verb::Post, "/fhir/R4/{type}/_search", READ, Action::Execute),
-    record(Endpoint::Read, Verb::Get, "/fhir/R4/{type}/{id}", READ, Action::Read),
-    record(Endpoint::Update, Verb::Put, "/fhir/R4/{type}/{id}", WRITE, Action::Update),
-    record(Endpoint::Delete, Verb::Delete, "/fhir/R4/{type}/{id}", WRITE, Action::Delete),
-    record(Endpoint::History, Verb::Get, "/fhir/R4/{type}/{id}/_history", READ, Action::Read),
-    record(Endpoint::VersionRead, Verb::Get, "/fhir/R4/{type}/{id}/_history/{version}", READ, Action::Read),
-];
+pub fn table() -> impl Iterator<Item = &'static Rule> {
+    [operations::RULES, session::RULES, administration::RULES, patients::RULES, chart::RULES, fhir::RULES]
+        .into_iter()
+        .flatten()
+}
 
 #[cfg(test)]
 mod tests {
@@ -205,13 +176,13 @@ mod tests {
     #[test]
     fn only_these_routes_are_open_to_anybody() {
         let open: Vec<_> =
-            TABLE.iter().filter(|rule| rule.policy == Policy::Public).map(|rule| rule.path).collect();
-        assert_eq!(open, ["/healthz", "/readyz", "/api/v1/auth/login", "/fhir/R4/metadata"]);
+            table().filter(|rule| rule.policy == Policy::Public).map(|rule| rule.path).collect();
+        assert_eq!(open, ["/healthz", "/readyz", "/openapi.json", "/api/v1/auth/login", "/fhir/R4/metadata"]);
     }
 
     #[test]
     fn no_route_to_a_patients_data_is_open_to_whoever_is_merely_logged_in() {
-        for rule in TABLE.iter().filter(|rule| rule.patient_data) {
+        for rule in table().filter(|rule| rule.patient_data) {
             assert!(
                 matches!(rule.policy, Policy::Permissions(needed) if !needed.is_empty()),
                 "{}",
@@ -223,17 +194,8 @@ mod tests {
     #[test]
     fn method_and_path_have_one_rule() {
         let mut seen = HashSet::new();
-        for rule in TABLE {
+        for rule in table() {
             assert!(seen.insert((rule.verb, rule.path)), "{:?} {}", rule.verb, rule.path);
-        }
-    }
-
-    #[test]
-    fn an_unknown_role_allows_nothing() {
-        for permission in Permission::ALL {
-            assert!(allows(&["administrator".to_owned()], *permission));
-            assert!(!allows(&["Administrator".to_owned(), String::new()], *permission));
-            assert!(!allows(&[], *permission));
         }
     }
 }

@@ -1,10 +1,11 @@
-//! The router, made from the table of rules: each rule's endpoint has its handler here, wrapped in the guard.
+//! The router, made from the table of rules: each family maps its endpoints to handlers, and each handler is wrapped
+//! in the guard.
 
 use axum::Router;
 use axum::extract::FromRef;
 use axum::http::StatusCode;
 use axum::middleware;
-use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::routing::{MethodFilter, MethodRouter};
 use fhir::outcome::IssueType;
 use store::Store;
 
@@ -12,9 +13,9 @@ use crate::body::LargeBundles;
 use crate::failure::Failure;
 use crate::guard::{Gate, guard};
 use crate::health::Readiness;
-use crate::policy::{Endpoint, Rule, TABLE, Verb};
+use crate::policy::{Endpoint, Rule, Verb, table};
 use crate::session::Sessions;
-use crate::{edge, fhir as rest, health, session};
+use crate::{administration, edge, fhir as rest, hospital, operations, session};
 
 /// The whole API over the parts that `state` holds.
 pub fn router<S>(state: S) -> Router
@@ -26,7 +27,7 @@ where
     LargeBundles: FromRef<S>,
     Readiness: FromRef<S>,
 {
-    let routes = TABLE.iter().fold(Router::new(), |router, rule| {
+    let routes = table().fold(Router::new(), |router, rule| {
         let guarded =
             handler(rule).route_layer(middleware::from_fn_with_state((state.clone(), rule), guard::<S>));
         router.route(rule.path, guarded)
@@ -47,23 +48,16 @@ where
         Verb::Get => MethodFilter::GET,
         Verb::Post => MethodFilter::POST,
         Verb::Put => MethodFilter::PUT,
+        Verb::Patch => MethodFilter::PATCH,
         Verb::Delete => MethodFilter::DELETE,
     };
     match rule.endpoint {
-        Endpoint::Live => on(filter, health::live),
-        Endpoint::Ready => on(filter, health::ready),
-        Endpoint::LogIn => on(filter, session::log_in),
-        Endpoint::Me => on(filter, session::me),
-        Endpoint::Metadata => on(filter, rest::metadata),
-        Endpoint::Bundle => on(filter, rest::bundle),
-        Endpoint::Create => on(filter, rest::create),
-        Endpoint::Search => on(filter, rest::search),
-        Endpoint::SearchForm => on(filter, rest::search_form),
-        Endpoint::Read => on(filter, rest::read),
-        Endpoint::Update => on(filter, rest::update),
-        Endpoint::Delete => on(filter, rest::delete),
-        Endpoint::History => on(filter, rest::history),
-        Endpoint::VersionRead => on(filter, rest::version_read),
+        Endpoint::Operations(endpoint) => operations::handler(endpoint, filter),
+        Endpoint::Session(endpoint) => session::handler(endpoint, filter),
+        Endpoint::Administration(endpoint) => administration::handler(endpoint, filter),
+        Endpoint::Patients(endpoint) => hospital::patients::handler(endpoint, filter),
+        Endpoint::Chart(endpoint) => hospital::chart::handler(endpoint, filter),
+        Endpoint::Fhir(endpoint) => rest::handler(endpoint, filter),
     }
 }
 

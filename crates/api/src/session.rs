@@ -6,13 +6,29 @@ mod password_pool;
 
 use std::sync::Arc;
 
+use axum::extract::FromRef;
+use axum::routing::{MethodFilter, MethodRouter, on};
 use kernel::Clock;
 use services::session::Minter;
 use store::Store;
 
-pub(crate) use log_in::log_in;
-pub(crate) use me::me;
+pub(crate) use log_in::{Credentials, TokenBody};
+pub(crate) use me::Me;
 pub use password_pool::PasswordPool;
+
+use crate::policy::SessionEndpoint as Endpoint;
+
+/// The handler of an endpoint.
+pub(crate) fn handler<S>(endpoint: Endpoint, filter: MethodFilter) -> MethodRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Sessions: FromRef<S>,
+{
+    match endpoint {
+        Endpoint::LogIn => on(filter, log_in::log_in),
+        Endpoint::Me => on(filter, me::me),
+    }
+}
 
 /// What logging in needs.
 #[derive(Clone)]

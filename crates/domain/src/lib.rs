@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod operation;
+pub mod permission;
 pub mod store;
 pub mod unit_of_work;
 

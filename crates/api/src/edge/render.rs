@@ -3,8 +3,9 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use fhir::outcome::OperationOutcome;
+use fhir::outcome::{Issue, OperationOutcome};
 use kernel::RequestId;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -30,14 +31,31 @@ impl Door {
 }
 
 /// Problem details (RFC 9457). The type is left out, which means `about:blank`: the title is the status.
-#[derive(Serialize)]
-struct Problem<'a> {
-    title: &'a str,
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Problem {
+    /// The status in words.
+    title: String,
+    /// The status.
     status: u16,
-    detail: &'a str,
+    /// What is wrong and how to right it.
+    detail: String,
     /// The FHIR IssueType, which is finer than the status.
-    code: &'a str,
+    code: String,
+    /// Names the request in the server's log.
     request_id: String,
+    /// Which members of the body are wrong, where it is about members.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    errors: Vec<MemberError>,
+}
+
+/// A member of the body that is wrong.
+#[derive(Serialize, JsonSchema)]
+struct MemberError {
+    /// Where it is (JSON pointer, RFC 6901).
+    pointer: String,
+    /// What is wrong with it.
+    detail: String,
 }
 
 /// The final answer: the failure's body, and the headers of the answer that carried it (`Allow` is one).
@@ -59,14 +77,21 @@ pub(super) fn render(door: Door, id: RequestId, failure: &Failure, carrier: Resp
 fn problem(status: StatusCode, id: RequestId, failure: &Failure) -> Vec<u8> {
     let issue = failure.issues.first();
     let problem = Problem {
-        title: status.canonical_reason().unwrap_or("Error"),
+        title: status.canonical_reason().unwrap_or("Error").to_owned(),
         status: status.as_u16(),
-        detail: issue.map_or("", |issue| issue.diagnostics.as_str()),
-        code: issue.map_or("processing", |issue| issue.code.code()),
+        detail: issue.map_or_else(String::new, |issue| issue.diagnostics.clone()),
+        code: issue.map_or("processing", |issue| issue.code.code()).to_owned(),
         request_id: id.to_string(),
+        errors: failure.issues.iter().filter_map(member).collect(),
     };
     // Strings and one number: serialising them cannot fail.
     serde_json::to_vec(&problem).unwrap_or_default()
+}
+
+/// An issue whose place is a JSON pointer. Those of FHIR are FHIRPath and stand under the other door.
+fn member(issue: &Issue) -> Option<MemberError> {
+    let pointer = issue.expression.as_ref().filter(|place| place.starts_with('/'))?;
+    Some(MemberError { pointer: pointer.clone(), detail: issue.diagnostics.clone() })
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ pub(super) fn instant(at: DateTime<Utc>) -> String {
 ///
 /// # Errors
 /// 400 where it is not one version of ours.
-pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<i32>, Failure> {
+pub(crate) fn if_match(headers: &HeaderMap) -> Result<Option<i32>, Failure> {
     let Some(text) = joined(headers, "if-match")? else { return Ok(None) };
     match etag::parse(&text) {
         Some(version) => Ok(Some(version)),

@@ -27,7 +27,7 @@ pub(super) fn decode(encoded: &str) -> Result<Vec<(String, String)>, Failure> {
 }
 
 /// The pairs, encoded.
-pub(super) fn encode<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+pub(crate) fn encode<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut out = String::new();
     for (name, value) in pairs {
         let joint = if out.is_empty() { "" } else { "&" };

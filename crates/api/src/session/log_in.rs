@@ -12,6 +12,7 @@ use domain::Context;
 use domain::audit::{Action, Event, Outcome};
 use domain::store::Account;
 use kernel::Secret;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use services::session::{FindAccount, MintedToken, NotAMember, ReplacePassword, nobody};
 
@@ -21,18 +22,23 @@ use crate::failure::Failure;
 use crate::guard::{Origin, unauthorized};
 
 /// What is sent.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Credentials {
+    /// The account's name, in any case.
     username: String,
+    /// Its password.
     password: String,
 }
 
 /// What comes back (RFC 6749, section 5.1).
-#[derive(Serialize)]
-struct TokenBody<'a> {
-    access_token: &'a str,
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct TokenBody {
+    /// To be sent as `Authorization: Bearer`.
+    access_token: String,
+    /// `Bearer`.
     token_type: &'static str,
+    /// Seconds until it expires.
     expires_in: u64,
 }
 
@@ -68,7 +74,7 @@ pub(crate) async fn log_in(
         rehash(&sessions, &context, &account, password).await;
     }
     let body = TokenBody {
-        access_token: minted.token.expose(),
+        access_token: minted.token.expose().clone(),
         token_type: "Bearer",
         expires_in: minted.expires_in.as_secs(),
     };

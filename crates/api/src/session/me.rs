@@ -2,21 +2,29 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::guard::Asked;
 use crate::policy::{Permission, allows};
 
-#[derive(Serialize)]
-struct Me<'a> {
+/// Whom the token names, and what that allows.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Me {
+    /// The account's identifier.
     account: Uuid,
-    username: &'a str,
+    /// The name typed at login.
+    username: String,
+    /// The organization for which the caller acts.
     organization: Uuid,
-    roles: &'a [String],
+    /// The caller's roles there.
+    roles: Vec<String>,
+    /// What the roles allow, as `resource:action`.
     permissions: Vec<&'static str>,
-    expires_at: String,
+    /// When the token expires.
+    expires_at: DateTime<Utc>,
 }
 
 /// Handles the request.
@@ -29,15 +37,11 @@ pub(crate) async fn me(asked: Asked) -> Response {
         .collect();
     let me = Me {
         account: claims.sub.uuid(),
-        username: &claims.name,
+        username: claims.name.clone(),
         organization: claims.org_id,
-        roles: &claims.roles,
+        roles: claims.roles.clone(),
         permissions,
-        expires_at: instant(claims.exp),
+        expires_at: claims.exp,
     };
     Json(me).into_response()
-}
-
-fn instant(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

@@ -1,5 +1,6 @@
 //! Logging in.
 
+use api::policy::Permission;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use identity::PasswordCost;
@@ -25,7 +26,8 @@ async fn the_administrator_logs_in_and_learns_who_one_is() {
     let me = me.json();
     assert_eq!(me["username"], "admin");
     assert_eq!(me["roles"], json!(["administrator"]));
-    assert_eq!(me["permissions"], json!(["record:read", "record:write"]));
+    let all: Vec<_> = Permission::ALL.iter().map(|permission| permission.name()).collect();
+    assert_eq!(me["permissions"], json!(all));
 }
 
 #[tokio::test]

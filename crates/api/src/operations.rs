@@ -1,0 +1,21 @@
+//! The routes for whoever runs the server or writes to it.
+
+use axum::extract::FromRef;
+use axum::routing::{MethodFilter, MethodRouter, on};
+
+use crate::health::{self, Readiness};
+use crate::openapi;
+use crate::policy::OperationsEndpoint as Endpoint;
+
+/// The handler of an endpoint.
+pub(crate) fn handler<S>(endpoint: Endpoint, filter: MethodFilter) -> MethodRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Readiness: FromRef<S>,
+{
+    match endpoint {
+        Endpoint::Live => on(filter, health::live),
+        Endpoint::Ready => on(filter, health::ready),
+        Endpoint::OpenApi => on(filter, openapi::openapi),
+    }
+}

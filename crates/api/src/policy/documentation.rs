@@ -1,0 +1,168 @@
+//! What the OpenAPI document says of a route, beside what the rule itself says.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+/// The shape of a body or of a set of query parameters: its JSON Schema, made from the Rust type that is read or
+/// written.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape(fn(&mut SchemaGenerator) -> Schema);
+
+impl Shape {
+    /// The shape of `T`.
+    pub const fn of<T: JsonSchema>() -> Shape {
+        Shape(schema_of::<T>)
+    }
+
+    /// Its schema; named types become references.
+    pub fn schema(self, generator: &mut SchemaGenerator) -> Schema {
+        (self.0)(generator)
+    }
+}
+
+fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
+
+/// A body: its media types and its shape.
+#[derive(Clone, Copy, Debug)]
+pub struct Content {
+    /// The media types that it is taken or given in.
+    pub media_types: &'static [&'static str],
+    /// Its shape.
+    pub shape: Shape,
+}
+
+impl Content {
+    /// JSON of this type.
+    pub const fn json<T: JsonSchema>() -> Content {
+        Content { media_types: &["application/json"], shape: Shape::of::<T>() }
+    }
+
+    /// A JSON merge patch (RFC 7396) of this type.
+    pub const fn merge_patch<T: JsonSchema>() -> Content {
+        Content {
+            media_types: &["application/merge-patch+json", "application/json"],
+            shape: Shape::of::<T>(),
+        }
+    }
+}
+
+/// An answer that is not a refusal.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// What it means, a sentence.
+    pub description: &'static str,
+    /// The body, where there is one.
+    pub content: Option<Content>,
+    /// Headers that it carries beside those of every answer.
+    pub headers: &'static [&'static str],
+}
+
+impl Answer {
+    /// 200 with this body.
+    pub const fn ok(description: &'static str, content: Content) -> Answer {
+        Answer { status: 200, description, content: Some(content), headers: &[] }
+    }
+
+    /// 201 with `Location`, `ETag` and this body.
+    pub const fn created(description: &'static str, content: Content) -> Answer {
+        Answer { status: 201, description, content: Some(content), headers: &["Location", "ETag"] }
+    }
+
+    /// 204.
+    pub const fn empty(description: &'static str) -> Answer {
+        Answer { status: 204, description, content: None, headers: &[] }
+    }
+
+    /// The same, with these headers.
+    #[must_use]
+    pub const fn with_headers(mut self, headers: &'static [&'static str]) -> Answer {
+        self.headers = headers;
+        self
+    }
+}
+
+/// A request header that a route reads.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestHeader {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does, a sentence.
+    pub description: &'static str,
+    /// Whether a request without it is refused.
+    pub required: bool,
+}
+
+/// What a route is for, what it takes and what it gives.
+#[derive(Clone, Copy, Debug)]
+pub struct Documentation {
+    /// The group that it is shown in.
+    pub tag: &'static str,
+    /// A line.
+    pub summary: &'static str,
+    /// More, in Markdown; may be empty.
+    pub description: &'static str,
+    /// The query parameters: the members of an object.
+    pub query: Option<Shape>,
+    /// The headers that it reads.
+    pub headers: &'static [RequestHeader],
+    /// The body that it takes.
+    pub body: Option<Content>,
+    /// What it answers where it does not refuse.
+    pub answers: &'static [Answer],
+    /// Statuses of refusals beside those that every route of its kind can give (`crate::openapi`).
+    pub refusals: &'static [u16],
+}
+
+impl Documentation {
+    /// A route that gives these answers.
+    pub const fn new(tag: &'static str, summary: &'static str, answers: &'static [Answer]) -> Documentation {
+        Documentation {
+            tag,
+            summary,
+            description: "",
+            query: None,
+            headers: &[],
+            body: None,
+            answers,
+            refusals: &[],
+        }
+    }
+
+    /// The same, with more to say.
+    #[must_use]
+    pub const fn describe(mut self, description: &'static str) -> Documentation {
+        self.description = description;
+        self
+    }
+
+    /// The same, with these query parameters.
+    #[must_use]
+    pub const fn query(mut self, query: Shape) -> Documentation {
+        self.query = Some(query);
+        self
+    }
+
+    /// The same, reading these headers.
+    #[must_use]
+    pub const fn headers(mut self, headers: &'static [RequestHeader]) -> Documentation {
+        self.headers = headers;
+        self
+    }
+
+    /// The same, with this body.
+    #[must_use]
+    pub const fn body(mut self, body: Content) -> Documentation {
+        self.body = Some(body);
+        self
+    }
+
+    /// The same, refusing with these statuses too.
+    #[must_use]
+    pub const fn refuses(mut self, refusals: &'static [u16]) -> Documentation {
+        self.refusals = refusals;
+        self
+    }
+}
