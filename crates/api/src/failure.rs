@@ -98,6 +98,12 @@ impl From<StoreError> for Failure {
             StoreError::Unavailable { database } => {
                 Failure::busy(2, format!("the {database} database does not answer at present")).because(&error)
             }
+            StoreError::Exhausted { database } => {
+                let busy = format!("more requests need the {database} database than it can answer at present");
+                let mut failure = Failure::busy(1, busy);
+                failure.issues[0].code = IssueType::Throttled;
+                failure.because(&error)
+            }
             StoreError::Contended { .. } => {
                 let mut failure = Failure::busy(1, "another transaction holds what this one needs");
                 failure.issues[0].code = IssueType::LockError;

@@ -23,10 +23,16 @@ pub enum StoreError {
         /// Where.
         database: Database,
     },
-    /// The database cannot be reached, or all connections are in use.
+    /// The database cannot be reached.
     #[error("{database} is unavailable")]
     Unavailable {
         /// Which.
+        database: Database,
+    },
+    /// All connections are in use, and too many requests wait for one already.
+    #[error("all connections to {database} are in use")]
+    Exhausted {
+        /// To which.
         database: Database,
     },
     /// A constraint refused the write; the name is written by hand in the migration.
@@ -72,7 +78,9 @@ pub enum StoreError {
 impl Classify for StoreError {
     fn kind(&self) -> ErrorKind {
         match self {
-            StoreError::Contended { .. } | StoreError::Unavailable { .. } => ErrorKind::Busy,
+            StoreError::Contended { .. } | StoreError::Unavailable { .. } | StoreError::Exhausted { .. } => {
+                ErrorKind::Busy
+            }
             StoreError::Constraint { .. } => ErrorKind::Conflict,
             StoreError::TooCostly { .. } => ErrorKind::Busy,
             StoreError::InDoubt { .. } => ErrorKind::InDoubt,

@@ -3,8 +3,8 @@
 //! One connection per database and instance. A row is durable before its caller goes on; where it cannot be
 //! written the caller must fail, because an access that leaves no trace must not happen.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::audit::Event;
@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::connection::Connections;
+use crate::measure::AuditMeasures;
 
 /// Rows in one statement, at the most.
 const GROUP: usize = 256;
@@ -34,6 +35,7 @@ const GATHER: Duration = Duration::from_millis(1);
 
 struct Queued {
     event: Event,
+    since: Instant,
     written: oneshot::Sender<Stored<()>>,
 }
 
@@ -42,6 +44,31 @@ pub(crate) struct AuditWriter {
     database: Database,
     queue: mpsc::Sender<Queued>,
     coming: Arc<AtomicUsize>,
+    oldest: Arc<Oldest>,
+}
+
+/// How one audit trail keeps up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trail {
+    /// Rows that wait.
+    pub(crate) depth: usize,
+    /// The age of the oldest row that is not on disk.
+    pub(crate) lag: Duration,
+}
+
+/// Since when the oldest row of the group in work has waited.
+#[derive(Default)]
+struct Oldest(Mutex<Option<Instant>>);
+
+impl Oldest {
+    fn set(&self, since: Option<Instant>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
+    fn age(&self) -> Duration {
+        let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
 }
 
 /// A row that will come soon. Dropped when it is queued, or will not come.
@@ -59,8 +86,15 @@ impl AuditWriter {
         let (queue, queued) = mpsc::channel(QUEUE);
         let database = connections.database;
         let coming = Arc::new(AtomicUsize::new(0));
-        tokio::spawn(write_groups(connections, keyring, queued, Arc::clone(&coming)));
-        AuditWriter { database, queue, coming }
+        let oldest = Arc::new(Oldest::default());
+        let writing = write_groups(connections, keyring, queued, Arc::clone(&coming), Arc::clone(&oldest));
+        tokio::spawn(writing);
+        AuditWriter { database, queue, coming, oldest }
+    }
+
+    /// How it keeps up.
+    pub(crate) fn trail(&self) -> Trail {
+        Trail { depth: self.queue.max_capacity() - self.queue.capacity(), lag: self.oldest.age() }
     }
 
     /// Says that a row will be written as soon as one quick statement is answered.
@@ -76,7 +110,7 @@ impl AuditWriter {
     pub(crate) async fn write(&self, event: Event, announced: Option<Announced>) -> Stored<()> {
         let unavailable = || StoreError::Unavailable { database: self.database };
         let (written, answer) = oneshot::channel();
-        self.queue.try_send(Queued { event, written }).map_err(|_| unavailable())?;
+        self.queue.try_send(Queued { event, since: Instant::now(), written }).map_err(|_| unavailable())?;
         drop(announced);
         answer.await.map_err(|_| unavailable())?
     }
@@ -87,14 +121,20 @@ async fn write_groups(
     keyring: Arc<Keyring>,
     mut queued: mpsc::Receiver<Queued>,
     coming: Arc<AtomicUsize>,
+    oldest: Arc<Oldest>,
 ) {
+    let measures = AuditMeasures::new(connections.database);
     let mut connection: Option<PgConnection> = None;
     let mut group = Vec::with_capacity(GROUP);
     while queued.recv_many(&mut group, GROUP).await > 0 {
+        let since = group.first().map_or_else(Instant::now, |queued: &Queued| queued.since);
+        oldest.set(Some(since));
         gather(&mut queued, &mut group, &coming).await;
         let (events, waiting): (Vec<Event>, Vec<oneshot::Sender<Stored<()>>>) =
-            group.drain(..).map(|Queued { event, written }| (event, written)).unzip();
+            group.drain(..).map(|Queued { event, written, .. }| (event, written)).unzip();
         let outcome = append(&connections, &keyring, &mut connection, &events).await;
+        oldest.set(None);
+        measures.group(events.len(), outcome.is_ok(), since.into_std());
         for written in waiting {
             // A caller that hung up no longer waits; its row is written all the same.
             let _ = written.send(outcome.clone());

@@ -1,11 +1,14 @@
 //! F1: opening a transaction in one database, in one round trip.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use domain::Stored;
 use kernel::{Database, Tenant, limits};
+use tracing::Instrument;
 
 use crate::connection::{Connection, Connections};
+use crate::measure::{Measures, Phase, Timing};
 use crate::sql;
 
 /// How long a transaction may lie idle while the other databases of its operation work: the longest operation
@@ -26,11 +29,18 @@ impl Branch {
     /// Opens the transaction. What is only read is opened read-only, so that an undeclared write is refused
     /// by the server (25006). A connection that was dead before its first statement is replaced once; nothing
     /// was lost with it.
-    pub(crate) async fn open(home: &Arc<Connections>, tenant: Tenant, writes: bool) -> Stored<Branch> {
+    pub(crate) async fn open(
+        home: &Arc<Connections>,
+        tenant: Tenant,
+        writes: bool,
+        measures: &Measures,
+    ) -> Stored<Branch> {
         let mut connection = home.checkout().await?;
+        let began = Instant::now();
         let begin = begin(tenant, writes);
         let database = home.database;
-        match sql::send(&mut connection, begin.clone()).await {
+        let span = Timing::span_of(database, Phase::Begin.name());
+        match sql::send(&mut connection, begin.clone()).instrument(span).await {
             Ok(_) => {}
             Err(error) if connection.was_dead(&error) => {
                 connection = connection.replace().await?;
@@ -39,6 +49,7 @@ impl Branch {
             }
             Err(error) => return Err(db_record::classify(database, error)),
         }
+        measures.phase(Phase::Begin, database, began.elapsed());
         Ok(Branch { connection, writes, guarded: false })
     }
 

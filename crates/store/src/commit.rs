@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use coordinator::commit::{Answer, Command, Event, Outcome};
 use coordinator::failure::CommitFailure;
@@ -12,11 +12,13 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use kernel::{Database, TransactionId, limits};
+use tracing::Instrument;
 
 use crate::begin::Branch;
 use crate::connection::Connection;
 use crate::health::Counters;
 use crate::link::Links;
+use crate::measure::{Phase, Timing};
 use crate::open::Inner;
 use crate::{settle, sql};
 
@@ -129,7 +131,12 @@ async fn release(branches: [Option<Branch>; 3]) {
 /// One database wrote: COMMIT there, behind a statement that fails where the transaction had failed.
 async fn plain(inner: &Inner, transaction: TransactionId, mut branch: Branch) -> Stored<Settlement> {
     let database = branch.database();
-    match sql::within(ANSWER, sql::send(&mut branch.connection, COMMIT.to_owned())).await {
+    let began = Instant::now();
+    let span = Timing::span_of(database, Phase::Commit.name());
+    let sent = sql::within(ANSWER, sql::send(&mut branch.connection, COMMIT.to_owned()));
+    let sent = sent.instrument(span).await;
+    inner.measures.phase(Phase::Commit, database, began.elapsed());
+    match sent {
         Ok(_) => {
             branch.connection.finish();
             Counters::add(&inner.counters.plain);
@@ -175,6 +182,7 @@ async fn paired(
             Ok(Settlement::Accepted)
         }
         Some(Outcome::Aborted { at, failure, leftovers }) => {
+            Counters::add(&inner.counters.aborted);
             if !leftovers.is_empty() {
                 inner.wake_recovery.notify_one();
             }
@@ -219,8 +227,8 @@ async fn unknown(inner: &Inner, resolve: Resolve) -> Stored<Settlement> {
     }
 }
 
-/// What a command came to, with the connection where it can still be used.
-type Performed = (Command, Result<Answer, sqlx::Error>, Option<Connection>);
+/// What a command came to, how long that took, and the connection where it can still be used.
+type Performed = (Command, Result<Answer, sqlx::Error>, Duration, Option<Connection>);
 
 /// One run of the machine over the connections of the transaction.
 struct Drive<'i> {
@@ -244,7 +252,8 @@ impl Drive<'_> {
         while machine.outcome().is_none() {
             let event = tokio::select! {
                 performed = working.next() => {
-                    let (command, result, connection) = performed?;
+                    let (command, result, took, connection) = performed?;
+                    self.inner.measures.phase(phase(command), self.place(command), took);
                     self.keep(command, &result, connection);
                     let answer = result.unwrap_or_else(|error| self.note(command, error));
                     Event::Answered(command, answer)
@@ -285,10 +294,12 @@ impl Drive<'_> {
                 None => None,
             };
             let Some(mut connection) = connection else {
-                return (command, Err(sqlx::Error::PoolTimedOut), None);
+                return (command, Err(sqlx::Error::PoolTimedOut), Duration::ZERO, None);
             };
-            let result = sql::within(ANSWER, statement.run(&mut connection)).await;
-            (command, result, Some(connection))
+            let began = Instant::now();
+            let span = Timing::span_of(database, phase(command).name());
+            let result = sql::within(ANSWER, statement.run(&mut connection)).instrument(span).await;
+            (command, result, began.elapsed(), Some(connection))
         })
     }
 
@@ -386,6 +397,19 @@ impl Drive<'_> {
                 StoreError::Unexpected { database, sqlstate: None }
             }
         }
+    }
+}
+
+/// What a command counts as.
+fn phase(command: Command) -> Phase {
+    match command {
+        Command::Decide => Phase::Decide,
+        Command::Mark(_) => Phase::Mark,
+        Command::Prepare(_) => Phase::Prepare,
+        Command::CommitDecider => Phase::CommitDecider,
+        Command::CommitPrepared(_) => Phase::CommitPrepared,
+        Command::CheckApplied(_) => Phase::CheckApplied,
+        Command::RollbackDecider | Command::RollbackWork(_) | Command::RollbackPrepared(_) => Phase::RollBack,
     }
 }
 

@@ -15,10 +15,12 @@ use kernel::{Database, limits};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, PgConnection, PgPool, Postgres};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, watch};
 
 use crate::health::DatabaseState;
+use crate::measure::PoolMeasures;
 use crate::options::StoreOptions;
+use crate::queue::Queue;
 
 /// How long a connection lies in the list before the pool gets it back.
 const IDLE: Duration = Duration::from_secs(10);
@@ -35,9 +37,20 @@ pub(crate) struct Connections {
     pool: PgPool,
     dedicated: PgConnectOptions,
     permits: Arc<Semaphore>,
+    max: usize,
+    queue: Queue,
+    measures: PoolMeasures,
     list: Mutex<Vec<Idle>>,
     /// Written by the probe alone.
     pub(crate) state: watch::Sender<DatabaseState>,
+}
+
+/// How the connections of one database are used.
+pub(crate) struct Usage {
+    pub(crate) max: usize,
+    pub(crate) open: u32,
+    pub(crate) in_use: usize,
+    pub(crate) waiting: usize,
 }
 
 struct Idle {
@@ -62,6 +75,9 @@ impl Connections {
             pool,
             dedicated: options.session(database, "store"),
             permits: Arc::new(Semaphore::new(options.max_connections as usize)),
+            max: options.max_connections as usize,
+            queue: Queue::new(options.max_connections),
+            measures: PoolMeasures::new(database),
             list: Mutex::new(Vec::new()),
             state: watch::Sender::new(DatabaseState::Unknown),
         }
@@ -70,10 +86,10 @@ impl Connections {
     /// A connection for one request.
     ///
     /// # Errors
-    /// `Unavailable` at once where the database is down, and after [`limits::ACQUIRE`] where none comes free.
+    /// `Unavailable` at once where the database is down; `Exhausted` where none comes free within
+    /// [`limits::ACQUIRE`], and at once where too many wait already.
     pub(crate) async fn checkout(self: &Arc<Self>) -> Stored<Connection> {
-        let permit = self.unless_down(Arc::clone(&self.permits).acquire_owned()).await?;
-        let permit = permit.map_err(|_| self.unavailable())?;
+        let permit = self.permit().await?;
         let found = self.list().pop();
         match found {
             Some(Idle { connection, from_pool, .. }) => {
@@ -83,9 +99,35 @@ impl Connections {
         }
     }
 
+    async fn permit(&self) -> Stored<OwnedSemaphorePermit> {
+        if self.is_down() {
+            return Err(self.unavailable());
+        }
+        match Arc::clone(&self.permits).try_acquire_owned() {
+            Ok(permit) => {
+                self.measures.acquire.record(0.0);
+                return Ok(permit);
+            }
+            Err(TryAcquireError::Closed) => return Err(self.unavailable()),
+            Err(TryAcquireError::NoPermits) => {}
+        }
+        let exhausted = || StoreError::Exhausted { database: self.database };
+        let Some(place) = self.queue.enter() else {
+            self.measures.shed.increment(1);
+            return Err(exhausted());
+        };
+        let began = Instant::now();
+        let waited = self.unless_down(exhausted, Arc::clone(&self.permits).acquire_owned()).await;
+        self.measures.acquire.record(began.elapsed());
+        let permit = waited?.map_err(|_| self.unavailable())?;
+        place.served();
+        Ok(permit)
+    }
+
     /// A connection that has just answered.
     async fn fresh(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> Stored<Connection> {
-        let mut inner = self.unless_down(self.pool.acquire()).await?.map_err(|_| self.unavailable())?;
+        let opened = self.unless_down(|| self.unavailable(), self.pool.acquire()).await?;
+        let mut inner = opened.map_err(|_| self.unavailable())?;
         inner.close_on_drop();
         let from_pool = Instant::now();
         Ok(Connection { inner, home: Arc::clone(self), permit, from_pool, reused: false })
@@ -96,6 +138,12 @@ impl Connections {
     pub(crate) async fn dedicated(&self, settings: &[(&str, &str)]) -> Result<PgConnection, sqlx::Error> {
         let options = self.dedicated.clone().options(settings.iter().copied());
         crate::sql::within(CONNECT, options.connect()).await
+    }
+
+    /// How its connections are used at this moment.
+    pub(crate) fn usage(&self) -> Usage {
+        let in_use = self.max.saturating_sub(self.permits.available_permits());
+        Usage { max: self.max, open: self.pool.size(), in_use, waiting: self.queue.waiting() }
     }
 
     /// Whether the probe says that there is no use in trying.
@@ -129,13 +177,17 @@ impl Connections {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits at most [`limits::ACQUIRE`], and no longer than the database is thought to be up.
-    async fn unless_down<T>(&self, wait: impl Future<Output = T>) -> Stored<T> {
+    /// Waits at most [`limits::ACQUIRE`], which is `late`, and no longer than the database is thought to be up.
+    async fn unless_down<T>(
+        &self,
+        late: impl FnOnce() -> StoreError,
+        wait: impl Future<Output = T>,
+    ) -> Stored<T> {
         let mut state = self.state.subscribe();
         tokio::select! {
             biased;
             _ = state.wait_for(DatabaseState::is_out) => Err(self.unavailable()),
-            done = tokio::time::timeout(limits::ACQUIRE, wait) => done.map_err(|_| self.unavailable()),
+            done = tokio::time::timeout(limits::ACQUIRE, wait) => done.map_err(|_| late()),
         }
     }
 

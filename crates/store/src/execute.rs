@@ -12,6 +12,7 @@ use tracing::Instrument;
 
 use crate::commit::{self, Author, Settlement};
 use crate::health::Counters;
+use crate::measure::{Ending, Handed, Work as Measure};
 use crate::open::{Inner, Store};
 use crate::sql;
 use crate::work::Work;
@@ -56,7 +57,8 @@ impl Store {
             return Err(StoreError::Unavailable { database: first }.into());
         }
         let inner = Arc::clone(&self.inner);
-        let span = tracing::info_span!("operation", name = O::NAME, request = %context.request);
+        // For traces its name is the operation's; the log knows it by the field.
+        let span = tracing::info_span!("operation", otel.name = O::NAME, request = %context.request);
         let work = async move { attempts(&inner, &operation, &context).await };
         match self.inner.tasks.spawn(work.instrument(span)).await {
             Ok(result) => result,
@@ -76,14 +78,19 @@ async fn attempts<O: Operation>(
     context: &Context,
 ) -> Result<Committed<O::Output>, O::Error> {
     let began = Instant::now();
+    let measure = inner.measures.operation(O::NAME);
     let mut retry = 0;
     loop {
-        let error = match attempt(inner, operation, context).await {
-            Ok(committed) => return Ok(committed),
+        let error = match attempt(inner, &measure, operation, context).await {
+            Ok(committed) => {
+                measure.ended(Ending::Done, began.elapsed());
+                return Ok(committed);
+            }
             Err(error) => error,
         };
         let in_time = began.elapsed() < limits::STATEMENT;
         if retry == RETRIES || !in_time || !worth_repeating(inner, operation, &error) {
+            measure.ended(Ending::Failed, began.elapsed());
             return Err(error.into_operation());
         }
         retry += 1;
@@ -124,6 +131,7 @@ fn worth_repeating<O: Operation>(inner: &Inner, operation: &O, error: &Failed<O:
 
 async fn attempt<O: Operation>(
     inner: &Inner,
+    measure: &Arc<Measure>,
     operation: &O,
     context: &Context,
 ) -> Result<Committed<O::Output>, Failed<O::Error>> {
@@ -138,8 +146,10 @@ async fn attempt<O: Operation>(
         }
         _ => None,
     };
-    let mut work = Work::open(inner, context, touches).await.map_err(Failed::Store)?;
-    let output = match tokio::time::timeout(limits::BUNDLE_REQUEST, operation.run(context, &mut work)).await {
+    let handed = Handed::of(Arc::clone(measure));
+    let mut work = Work::open(inner, context, touches, handed.clone()).await.map_err(Failed::Store)?;
+    let run = handed.run(operation.run(context, &mut work));
+    let output = match tokio::time::timeout(limits::BUNDLE_REQUEST, run).await {
         Ok(Ok(output)) => output,
         Ok(Err(error)) => {
             work.roll_back().await;

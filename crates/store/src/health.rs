@@ -8,6 +8,10 @@ use kernel::Database;
 
 use crate::contact::Refusal;
 
+/// How long a transaction may be in doubt before this server calls itself unready: recovery should have settled it long
+/// before.
+pub const IN_DOUBT: Duration = Duration::from_secs(30);
+
 /// Whether a database can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DatabaseState {
@@ -71,10 +75,14 @@ pub struct Health {
 }
 
 impl Health {
-    /// Whether every database is up and recovery went through it at least once.
+    /// Whether every database is up, recovery went through it at least once, and nothing in it has been in doubt for
+    /// longer than [`IN_DOUBT`].
     pub fn is_ready(&self) -> bool {
-        let settled =
-            |health: &DatabaseHealth| health.state == DatabaseState::Up && health.recovered_at.is_some();
+        let settled = |health: &DatabaseHealth| {
+            health.state == DatabaseState::Up
+                && health.recovered_at.is_some()
+                && health.seen.oldest <= IN_DOUBT
+        };
         self.named && self.databases.iter().all(settled)
     }
 }
@@ -90,6 +98,9 @@ pub(crate) struct Counters {
     pub(crate) recovered_commit: AtomicU64,
     pub(crate) recovered_abort: AtomicU64,
     pub(crate) quarantined: AtomicU64,
+    pub(crate) aborted: AtomicU64,
+    pub(crate) tombstones: AtomicU64,
+    pub(crate) fence_waits: AtomicU64,
 }
 
 /// What the store counted since it was opened: a snapshot.
@@ -111,6 +122,12 @@ pub struct Counts {
     pub recovered_abort: u64,
     /// Prepared transactions that were put before a person: page at the first.
     pub quarantined: u64,
+    /// Transactions over several databases that their coordinator gave up.
+    pub aborted: u64,
+    /// Those that recovery decided to abort.
+    pub tombstones: u64,
+    /// Times that recovery met a coordinator that still lived.
+    pub fence_waits: u64,
 }
 
 impl Counters {
@@ -129,6 +146,9 @@ impl Counters {
             recovered_commit: read(&self.recovered_commit),
             recovered_abort: read(&self.recovered_abort),
             quarantined: read(&self.quarantined),
+            aborted: read(&self.aborted),
+            tombstones: read(&self.tombstones),
+            fence_waits: read(&self.fence_waits),
         }
     }
 }

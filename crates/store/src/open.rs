@@ -15,10 +15,12 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::audit::Trail;
 use crate::connection::{Connection, Connections};
 use crate::contact::{Demands, Installation, Refusal};
 use crate::done::Done;
 use crate::health::{Counters, Counts, DatabaseHealth, DatabaseState, Health};
+use crate::measure::Measures;
 use crate::options::StoreOptions;
 use crate::probe::Probe;
 use crate::reader::Reader;
@@ -46,6 +48,7 @@ pub(crate) struct Inner {
     pub(crate) wake_recovery: Notify,
     pub(crate) seen: Seen,
     pub(crate) counters: Counters,
+    pub(crate) measures: Measures,
     reader: Reader,
     /// Operations at work; closed when the store is.
     pub(crate) tasks: TaskTracker,
@@ -75,7 +78,8 @@ impl Store {
         let installation = Arc::new(Installation::default());
         let mut probes =
             homes.clone().map(|home| Probe::new(home, Arc::clone(&demands), Arc::clone(&installation)));
-        let reader = Reader::start(homes.clone(), Arc::clone(&options.keyring));
+        let measures = Measures::default();
+        let reader = Reader::start(homes.clone(), Arc::clone(&options.keyring), &measures);
         let inner = Arc::new(Inner {
             reader,
             paired: Semaphore::new(options.paired_permits as usize),
@@ -87,6 +91,7 @@ impl Store {
             wake_recovery: Notify::new(),
             seen: Seen::default(),
             counters: Counters::default(),
+            measures,
             tasks: TaskTracker::new(),
             workers: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -229,6 +234,11 @@ impl Archive for Store {
 }
 
 impl Inner {
+    /// How the audit trail of this database keeps up.
+    pub(crate) fn audit_trail(&self, database: Database) -> Trail {
+        self.reader.trail(database)
+    }
+
     async fn lease(&self) -> Stored<bool> {
         let auth = &self.homes[Database::Auth.index()];
         self.slot.renew(auth, self.options.instance, self.options.clock.as_ref()).await

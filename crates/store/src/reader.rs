@@ -13,40 +13,72 @@ use fhir::search::Search;
 use kernel::{Database, Phi, Tenant};
 use seal::Keyring;
 
-use crate::audit::{Announced, AuditWriter};
+use crate::audit::{Announced, AuditWriter, Trail};
 use crate::connection::{Connection, Connections};
+use crate::measure::{Measures, Timing, Work};
+
+/// What reads are called in the audit trail, in metrics and in traces.
+const READ: &str = "record.read";
+const VERSION: &str = "record.vread";
+const HISTORY: &str = "record.history";
+const SEARCH: &str = "record.search";
 
 /// Reads records and leaves a trace of it.
 pub(crate) struct Reader {
     connections: [Arc<Connections>; 3],
     audit: [AuditWriter; 3],
     keyring: Arc<Keyring>,
+    reads: Reads,
+}
+
+/// The handles of the ways to read.
+struct Reads {
+    read: Arc<Work>,
+    version: Arc<Work>,
+    history: Arc<Work>,
+    search: Arc<Work>,
 }
 
 /// Runs `$statement` on `$connection`, a variable; once more on a fresh connection where the old one had been dead
-/// before it was used. A macro, because each statement borrows the connection for its own lifetime.
+/// before it was used. Timed by `$timing`. A macro, because each statement borrows the connection for its own lifetime.
 macro_rules! on_live {
-    ($connection:ident, $statement:expr) => {
-        match $statement.await {
+    ($timing:expr, $connection:ident, $statement:expr) => {{
+        let timing = $timing;
+        match timing.of($statement).await {
             Err(StoreError::Unavailable { .. }) if $connection.is_reused() => {
                 $connection = $connection.replace().await?;
-                $statement.await
+                timing.of($statement).await
             }
             other => other,
         }
-    };
+    }};
 }
 
 impl Reader {
-    pub(crate) fn start(connections: [Arc<Connections>; 3], keyring: Arc<Keyring>) -> Reader {
+    pub(crate) fn start(
+        connections: [Arc<Connections>; 3],
+        keyring: Arc<Keyring>,
+        measures: &Measures,
+    ) -> Reader {
         let audit = connections
             .each_ref()
             .map(|connections| AuditWriter::start(Arc::clone(connections), Arc::clone(&keyring)));
-        Reader { connections, audit, keyring }
+        let reads = Reads {
+            read: measures.operation(READ),
+            version: measures.operation(VERSION),
+            history: measures.operation(HISTORY),
+            search: measures.operation(SEARCH),
+        };
+        Reader { connections, audit, keyring, reads }
     }
 
     async fn checkout(&self, database: Database) -> Stored<Connection> {
         self.connections[database.index()].checkout().await
+    }
+
+    /// How the audit trail of this database keeps up.
+    pub(crate) fn trail(&self, database: Database) -> Trail {
+        self.audit[database.index()].trail()
     }
 
     /// Writes an audit row of its own to this database.
@@ -112,11 +144,15 @@ impl Archive for Reader {
         let keys = self.keyring.tenant(database, tenant);
         let mut connection = self.checkout(database).await?;
         let announced = self.announce(key);
-        let reading =
-            on_live!(connection, db_record::read::current(&mut connection, database, &keys, tenant, key))?;
+        let timing = Timing::start(&self.reads.read, database, READ);
+        let reading = on_live!(
+            timing,
+            connection,
+            db_record::read::current(&mut connection, database, &keys, tenant, key)
+        )?;
         connection.finish();
         let found = matches!(reading.found, Found::Version(_));
-        self.trace_read(context, "record.read", key, reading.head.as_ref(), found, announced).await?;
+        self.trace_read(context, READ, key, reading.head.as_ref(), found, announced).await?;
         Ok(reading.found)
     }
 
@@ -125,13 +161,15 @@ impl Archive for Reader {
         let keys = self.keyring.tenant(database, tenant);
         let mut connection = self.checkout(database).await?;
         let announced = self.announce(key);
+        let timing = Timing::start(&self.reads.version, database, VERSION);
         let reading = on_live!(
+            timing,
             connection,
             db_record::read::version(&mut connection, database, &keys, tenant, key, version)
         )?;
         connection.finish();
         let found = matches!(reading.found, Found::Version(_));
-        self.trace_read(context, "record.vread", key, reading.head.as_ref(), found, announced).await?;
+        self.trace_read(context, VERSION, key, reading.head.as_ref(), found, announced).await?;
         Ok(reading.found)
     }
 
@@ -154,12 +192,14 @@ impl Archive for Reader {
         };
         let keys = self.keyring.tenant(database, tenant);
         let mut connection = self.checkout(database).await?;
+        let timing = Timing::start(&self.reads.history, database, HISTORY);
         let (mut entries, head) = on_live!(
+            timing,
             connection,
             db_record::read::history(&mut connection, database, &keys, tenant, key, below, count + 1)
         )?;
         connection.finish();
-        self.trace_read(context, "record.history", key, head.as_ref(), !entries.is_empty(), None).await?;
+        self.trace_read(context, HISTORY, key, head.as_ref(), !entries.is_empty(), None).await?;
         if entries.is_empty() && cursor.is_none() {
             return Ok(None);
         }
@@ -179,13 +219,15 @@ impl Archive for Reader {
         let (database, tenant) = (search.resource_type.database(), context.tenant());
         let mut connection = self.checkout(database).await?;
         let begin = begin_search(tenant);
-        on_live!(connection, control(&mut connection, database, &begin))?;
-        let searched =
-            db_record::search::search(&mut connection, database, &self.keyring, tenant, search).await?;
+        let timing = Timing::start(&self.reads.search, database, SEARCH);
+        on_live!(&timing, connection, control(&mut connection, database, &begin))?;
+        let searching = db_record::search::search(&mut connection, database, &self.keyring, tenant, search);
+        let searched = timing.of(searching).await?;
         control(&mut connection, database, "commit").await?;
+        drop(timing);
         connection.finish();
         if search.resource_type.is_patient_data() {
-            let mut event = Event::of(context, Action::Execute, "record.search");
+            let mut event = Event::of(context, Action::Execute, SEARCH);
             event.resource_type = Some(search.resource_type);
             let query: Vec<String> =
                 search.pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();

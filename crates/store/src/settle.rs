@@ -42,7 +42,15 @@ async fn perform(
 ) -> Event {
     let (transaction, decider) = (resolve.transaction(), resolve.decider());
     let answer = match command {
-        Command::Fence => return Event::Fenced(fence(links, decider, transaction, instance).await),
+        Command::Fence => {
+            let fenced = fence(links, decider, transaction, instance).await;
+            match fenced {
+                Fence::Tombstone => Counters::add(&counters.tombstones),
+                Fence::Alive => Counters::add(&counters.fence_waits),
+                Fence::Found { .. } | Fence::Unreachable => {}
+            }
+            return Event::Fenced(fenced);
+        }
         Command::CommitPrepared(gid) => {
             let answer = finish(links, gid, "commit prepared").await;
             if answer == Answer::Done {

@@ -10,6 +10,7 @@ use kernel::{Clock, Database, Rid, RidSource, Tenant, TransactionId};
 use seal::Keyring;
 
 use crate::begin::Branch;
+use crate::measure::Handed;
 use crate::open::Inner;
 
 /// One attempt at an operation.
@@ -20,11 +21,17 @@ pub(crate) struct Work {
     keyring: Arc<Keyring>,
     rids: Arc<RidSource>,
     branches: [Option<Branch>; 3],
+    handed: Handed,
 }
 
 impl Work {
     /// Opens a transaction in every touched database, in lock order.
-    pub(crate) async fn open(inner: &Inner, context: &Context, touches: Touches) -> Stored<Work> {
+    pub(crate) async fn open(
+        inner: &Inner,
+        context: &Context,
+        touches: Touches,
+        handed: Handed,
+    ) -> Stored<Work> {
         let writes = touches.databases().any(|database| touches.writes_to(database));
         let rids = match inner.slot.source() {
             Some(rids) => Arc::clone(rids),
@@ -40,10 +47,11 @@ impl Work {
             keyring: Arc::clone(&inner.options.keyring),
             rids,
             branches: [None, None, None],
+            handed,
         };
         for database in touches.databases() {
             let home = &inner.homes[database.index()];
-            let opened = Branch::open(home, work.tenant, touches.writes_to(database)).await;
+            let opened = Branch::open(home, work.tenant, touches.writes_to(database), &inner.measures).await;
             match opened {
                 Ok(branch) => work.branches[database.index()] = Some(branch),
                 Err(error) => {
@@ -59,6 +67,12 @@ impl Work {
     pub(crate) async fn roll_back(self) {
         let open = self.branches.into_iter().flatten();
         futures::future::join_all(open.map(Branch::roll_back)).await;
+    }
+
+    /// The one way to a transaction for repositories: what they are then waited for counts as this database's.
+    fn branch(&mut self, database: Database) -> Stored<&mut Branch> {
+        self.handed.turn_to(database);
+        self.branches[database.index()].as_mut().ok_or(StoreError::OutsideTouches { database })
     }
 
     /// What is left when the operation is done: the open transactions.
@@ -77,22 +91,20 @@ impl UnitOfWork for Work {
     }
 
     fn records(&mut self, database: Database) -> Stored<Box<dyn Records + '_>> {
-        let Work { transaction, tenant, keyring, branches, .. } = self;
-        let branch = branches[database.index()].as_mut().ok_or(StoreError::OutsideTouches { database })?;
-        Ok(records(*transaction, *tenant, keyring, branch))
+        let (transaction, tenant, keyring) = (self.transaction, self.tenant, Arc::clone(&self.keyring));
+        let branch = self.branch(database)?;
+        Ok(records(transaction, tenant, &keyring, branch))
     }
 
     fn every_records(&mut self) -> Vec<(Database, Box<dyn Records + '_>)> {
-        let Work { transaction, tenant, keyring, branches, .. } = self;
+        let Work { transaction, tenant, keyring, branches, handed, .. } = self;
+        handed.turn_to_all(branches.each_ref().map(Option::is_some));
         let open = branches.iter_mut().flatten();
         open.map(|branch| (branch.database(), records(*transaction, *tenant, keyring, branch))).collect()
     }
 
     fn accounts(&mut self) -> Stored<Box<dyn Accounts + '_>> {
-        let database = Database::Auth;
-        let branch =
-            self.branches[database.index()].as_mut().ok_or(StoreError::OutsideTouches { database })?;
-        Ok(Box::new(PgAccounts::new(&mut branch.connection)))
+        Ok(Box::new(PgAccounts::new(&mut self.branch(Database::Auth)?.connection)))
     }
 }
 

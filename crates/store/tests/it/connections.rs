@@ -1,6 +1,9 @@
 //! Connections: lent, given back, closed.
 
-use kernel::Database::Phi;
+use std::time::{Duration, Instant};
+
+use domain::StoreError;
+use kernel::Database::{Clinical, Phi};
 use sqlx::{Executor, PgConnection};
 
 use crate::house::{ALL, House, Put, Then, context, until};
@@ -66,11 +69,10 @@ async fn no_more_connections_are_lent_than_there_are() {
         let store = house.store.clone();
         async move { store.connection(Phi).await }
     });
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(!waiting.is_finished());
     lent.pop().unwrap().finish();
-    let got =
-        tokio::time::timeout(std::time::Duration::from_secs(1), waiting).await.unwrap().unwrap().unwrap();
+    let got = tokio::time::timeout(Duration::from_secs(1), waiting).await.unwrap().unwrap().unwrap();
     got.finish();
 }
 
@@ -89,4 +91,28 @@ async fn sessions_that_died_while_idle_are_replaced_unseen() {
     }
     assert_eq!(house.count(Phi).await.records, 3);
     assert_eq!(house.store.counts().retries, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_nobody_who_waits_is_served_others_are_turned_away_at_once() {
+    let house = House::open().await;
+    let mut lent = Vec::new();
+    for _ in 0..8 {
+        lent.push(house.store.connection(Phi).await.unwrap());
+    }
+    let waiting = tokio::spawn({
+        let store = house.store.clone();
+        async move { store.connection(Phi).await.map(store::Connection::finish) }
+    });
+    tokio::time::sleep(Duration::from_millis(2_200)).await;
+    let began = Instant::now();
+    for _ in 0..100 {
+        let refused = house.store.connection(Phi).await.map(store::Connection::finish);
+        assert_eq!(refused, Err(StoreError::Exhausted { database: Phi }));
+    }
+    assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
+    house.store.connection(Clinical).await.unwrap().finish();
+    lent.pop().unwrap().finish();
+    waiting.await.unwrap().unwrap();
+    house.store.connection(Phi).await.unwrap().finish();
 }
