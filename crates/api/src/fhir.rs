@@ -25,6 +25,8 @@ pub(crate) use answer::if_match;
 pub(crate) use query::encode as encode_query;
 pub(crate) use shapes::{AnyParameters, OperationOutcomeBody, Resource};
 
+use std::sync::Arc;
+
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::{HeaderMap, header, request};
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -62,6 +64,18 @@ pub(crate) const BASE: &str = "/fhir/R4";
 /// The media type of every FHIR answer.
 pub(crate) const MEDIA_TYPE: &str = "application/fhir+json; charset=utf-8";
 
+/// The URL by which clients reach the server, where the operator named one: the base of links, instead of the request's
+/// Host. An extension of each request, set by whoever accepts connections.
+#[derive(Clone, Debug)]
+pub struct PublicUrl(Arc<str>);
+
+impl PublicUrl {
+    /// This URL, which ends without a slash and holds nothing that JSON must escape.
+    pub fn new(url: impl Into<Arc<str>>) -> PublicUrl {
+        PublicUrl(url.into())
+    }
+}
+
 /// The absolute URL of the FHIR endpoint as this client reaches it, without a slash at the end. Holds nothing
 /// that JSON must escape.
 #[derive(Clone, Debug)]
@@ -71,6 +85,9 @@ impl<S: Send + Sync> FromRequestParts<S> for BaseUrl {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut request::Parts, _: &S) -> Result<BaseUrl, Failure> {
+        if let Some(PublicUrl(url)) = parts.extensions.get() {
+            return Ok(BaseUrl(format!("{url}{BASE}")));
+        }
         // HTTP/2 carries the authority in the target, HTTP/1.1 in the Host header.
         let authority = match parts.uri.authority() {
             Some(authority) => Some(authority.as_str()),
@@ -111,6 +128,15 @@ pub(crate) fn joined(headers: &HeaderMap, name: &'static str) -> Result<Option<S
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn the_public_url_goes_before_the_host() {
+        let request = axum::http::Request::builder().uri("/x").header("host", "10.0.0.1:8080");
+        let url = PublicUrl::new("https://salus.example.org/api".to_owned());
+        let mut parts = request.extension(url).body(()).unwrap().into_parts().0;
+        let base = BaseUrl::from_request_parts(&mut parts, &()).await.unwrap();
+        assert_eq!(base.0, "https://salus.example.org/api/fhir/R4");
+    }
 
     #[tokio::test]
     async fn a_host_that_json_would_have_to_escape_is_refused() {

@@ -22,6 +22,7 @@ mod session;
 
 pub use body::LargeBundles;
 pub use failure::Failure;
+pub use fhir::PublicUrl;
 pub use guard::{Gate, Peer};
 pub use health::Readiness;
 pub use routes::router;

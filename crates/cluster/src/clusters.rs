@@ -15,6 +15,7 @@ use crate::bootstrap::{self, Role};
 use crate::error::ClusterError;
 use crate::initdb;
 use crate::install::Install;
+use crate::login::Login;
 use crate::marker::Marker;
 use crate::place::Place;
 use crate::postmaster::{Spec, StopMode};
@@ -125,6 +126,11 @@ impl Clusters {
     /// How to log in to a database as a role.
     pub fn options(&self, database: Database, role: Role) -> PgConnectOptions {
         self.options_for(database, role, database.name())
+    }
+
+    /// How to log in to a database as a role, for programs other than the driver too.
+    pub fn login(&self, database: Database, role: Role) -> Login {
+        self.specs[database.index()].login(role, database.name())
     }
 
     /// How to log in to another database of the same cluster: for tests, which make their own.

@@ -160,6 +160,16 @@ pub enum ClusterError {
         /// The driver's error.
         source: sqlx::Error,
     },
+    /// The login of this role was not given for an external database.
+    #[error("no login for {role} of the {database} database was given: set {variable}")]
+    NoLogin {
+        /// Which database.
+        database: Database,
+        /// The role's name.
+        role: &'static str,
+        /// The variable that gives it.
+        variable: &'static str,
+    },
     /// The operating system gave no random bytes.
     #[error("no random bytes from the operating system: {0}")]
     Random(String),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use kernel::{Database, Secret};
 use nix::sys::signal::Signal;
 use sqlx::ConnectOptions;
-use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::postgres::PgConnectOptions;
 use tokio::process::Child;
 use tokio::time::{Instant, sleep};
 
@@ -16,6 +16,7 @@ use crate::account::Account;
 use crate::bootstrap::Role;
 use crate::error::ClusterError;
 use crate::install::Install;
+use crate::login::{Host, Login, Tls, TlsMode};
 use crate::place::PORT;
 use crate::process::{PidFile, is_postmaster_of, signal};
 use crate::progress::Progress;
@@ -59,21 +60,26 @@ pub(crate) fn login(
     role: Role,
     password: &Secret<String>,
     database_name: &str,
-) -> PgConnectOptions {
-    PgConnectOptions::new_without_pgpass()
-        .socket(socket_folder)
-        .port(PORT)
-        .username(role.name())
-        .password(password.expose())
-        .database(database_name)
-        .ssl_mode(PgSslMode::Disable)
-        .application_name("salus")
+) -> Login {
+    Login {
+        host: Host::Socket(socket_folder.to_path_buf()),
+        port: PORT,
+        database: database_name.to_owned(),
+        user: role.name().to_owned(),
+        password: Some(password.clone()),
+        tls: Tls { mode: TlsMode::Disable, root: None, client: None },
+    }
 }
 
 impl Spec {
     /// How to reach `database_name` in this cluster.
-    pub fn options(&self, role: Role, database_name: &str) -> PgConnectOptions {
+    pub fn login(&self, role: Role, database_name: &str) -> Login {
         login(&self.socket_folder, role, &self.passwords[role.index()], database_name)
+    }
+
+    /// The same, as the driver wants it.
+    pub fn options(&self, role: Role, database_name: &str) -> PgConnectOptions {
+        self.login(role, database_name).options()
     }
 
     /// Takes over the postmaster that an earlier server left on this cluster. `None` when there is none, or

@@ -42,7 +42,7 @@ impl Running {
     /// [`ClusterError`] where the role's password cannot be read.
     pub fn options(&self, database: Database, role: Role) -> Result<PgConnectOptions, ClusterError> {
         let password = secret::load(&self.data_dir, database, role)?;
-        Ok(login(&self.marker.sockets.join(database.name()), role, &password, database.name()))
+        Ok(login(&self.marker.sockets.join(database.name()), role, &password, database.name()).options())
     }
 
     /// The process id of a cluster's postmaster; `None` while it does not run.

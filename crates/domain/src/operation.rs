@@ -25,6 +25,11 @@ pub trait Operation: Send + Sync + 'static {
     /// lives: the same operation writes one database or three.
     fn touches(&self) -> Touches;
 
+    /// Whether it is a report or works on many rows at once, and so may take the time that those are given.
+    fn is_bulk(&self) -> bool {
+        false
+    }
+
     /// Does the work. Repositories of a database outside [`Operation::touches`] are refused.
     fn run(
         &self,

@@ -10,6 +10,8 @@ pub const BUNDLE_BYTES: usize = 16 * 1024 * 1024;
 pub const LARGE_BUNDLES_IN_WORK: usize = 2;
 /// Entries in one Bundle.
 pub const BUNDLE_ENTRIES: usize = 10_000;
+/// Entries beyond which a Bundle is a bulk operation.
+pub const BULK_ENTRIES: usize = 100;
 /// Longest request target (path and query), bytes.
 pub const URL_BYTES: usize = 8 * 1024;
 /// Largest sum of header names and values, bytes.
@@ -34,10 +36,16 @@ pub const BODY_READ: Duration = Duration::from_secs(30);
 pub const REQUEST: Duration = Duration::from_secs(30);
 /// Time for a Bundle as a whole.
 pub const BUNDLE_REQUEST: Duration = Duration::from_secs(60);
-/// Time to wait for a database connection.
+/// Time to wait for a free database connection.
 pub const ACQUIRE: Duration = Duration::from_secs(5);
+/// Time to open a database connection.
+pub const CONNECT: Duration = Duration::from_secs(10);
+/// Time that a database connection may lie idle before it is closed.
+pub const IDLE: Duration = Duration::from_secs(600);
 /// `statement_timeout` of ordinary work.
 pub const STATEMENT: Duration = Duration::from_secs(5);
+/// `statement_timeout` of a report or a bulk operation.
+pub const BULK_STATEMENT: Duration = Duration::from_secs(30);
 /// `lock_timeout`.
 pub const LOCK: Duration = Duration::from_secs(2);
 /// Time that a stopping server gives to requests in flight.

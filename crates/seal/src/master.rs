@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -11,6 +12,12 @@ use crate::error::{KeyTextError, SealError};
 
 /// Length of the master key, bytes.
 pub const MASTER_KEY_BYTES: usize = 32;
+
+/// Shortest secret that a master key is stretched from.
+pub const SECRET_CHARACTERS: usize = 32;
+
+/// What the stretching is salted with. Never changes: another salt is another key.
+const STRETCHING: &[u8] = b"salus master key from ENCRYPTION_KEY, version 1";
 
 /// Accepts base64 with and without padding, because tools that make keys differ in it.
 const LENIENT: GeneralPurposeConfig =
@@ -48,6 +55,27 @@ impl MasterKey {
         if key.0.iter().all(|byte| *byte == key.0[0]) {
             return Err(KeyTextError::Placeholder);
         }
+        Ok(key)
+    }
+
+    /// Stretches a secret that people chose with argon2id (64 MiB, three passes). The salt is fixed: the key must come
+    /// out the same on every machine that is given the secret, and there is one secret per installation.
+    ///
+    /// # Errors
+    /// [`KeyTextError::Malformed`] for a secret of fewer than [`SECRET_CHARACTERS`] characters.
+    pub fn stretch(secret: &str) -> Result<MasterKey, KeyTextError> {
+        if secret.chars().count() < SECRET_CHARACTERS {
+            return Err(KeyTextError::Malformed);
+        }
+        let mut key = MasterKey([0; MASTER_KEY_BYTES]);
+        let stretched = Params::new(64 * 1024, 3, 1, Some(MASTER_KEY_BYTES)).and_then(|params| {
+            Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into(
+                secret.as_bytes(),
+                STRETCHING,
+                &mut key.0,
+            )
+        });
+        stretched.map_err(|_| KeyTextError::Malformed)?;
         Ok(key)
     }
 
@@ -107,6 +135,15 @@ mod tests {
         let key = MasterKey::generate().unwrap();
         assert_eq!(MasterKey::from_text(&key.to_text()).unwrap().0, key.0);
         assert_eq!(key.to_text().len(), 64);
+    }
+
+    #[test]
+    fn a_secret_gives_the_same_key_for_ever_and_a_short_one_none() {
+        let key = MasterKey::stretch("correct horse battery staple in a hospital").unwrap();
+        assert_eq!(*key.to_text(), "b2c935c988677b9fbfd111c8340969640d14d4203d299777dc6e5d7a9e27dad5");
+        let other = MasterKey::stretch("correct horse battery staple in a hospitaL").unwrap();
+        assert_ne!(key.0, other.0);
+        assert!(MasterKey::stretch("only thirty-one characters long").is_err());
     }
 
     #[test]

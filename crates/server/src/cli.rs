@@ -6,7 +6,7 @@ use kernel::Database;
 use crate::bench::BenchOptions;
 use crate::config;
 
-/// A healthcare backend over three isolated PostgreSQL databases, which it brings along.
+/// A healthcare backend over three isolated PostgreSQL databases, which it brings along or is given.
 #[derive(Debug, Parser)]
 #[command(name = "salus", version, after_help = config::help(), max_term_width = 110)]
 pub struct Cli {
@@ -18,7 +18,7 @@ pub struct Cli {
 /// What the program can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Start the databases, migrate them, and serve until Ctrl-C (the default)
+    /// Serve until Ctrl-C, over databases of its own, which it starts and migrates, or external ones (the default)
     Serve,
     /// Bring the databases' schemas up to date, take them back, or show them; the server must be stopped
     Migrate {
@@ -31,6 +31,15 @@ pub enum Command {
         /// Do not ask
         #[arg(long)]
         yes: bool,
+    },
+    /// Print every setting: as docs/configuration.md, or as .env.example
+    Config {
+        /// As docs/configuration.md (the default)
+        #[arg(long)]
+        markdown: bool,
+        /// As .env.example
+        #[arg(long, conflicts_with = "markdown")]
+        env: bool,
     },
     /// Measure reads, writes and searches on databases of its own, beside the same SQL without the server
     Bench(BenchOptions),
@@ -76,7 +85,7 @@ mod tests {
     #[test]
     fn help_names_every_setting() {
         let help = Cli::command().render_long_help().to_string();
-        for variable in config::VARIABLES {
+        for variable in config::variables().filter(|variable| variable.name.starts_with("SALUS_")) {
             assert!(help.contains(variable.name), "{}", variable.name);
         }
     }

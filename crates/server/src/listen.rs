@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::Peer;
+use api::{Peer, PublicUrl};
 use axum::Router;
 use axum::body::Body;
 use hyper::Request;
@@ -41,7 +41,12 @@ pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Serves until `stop` is done; then takes no more connections, and gives requests in flight
 /// [`limits::DRAIN`] to end.
-pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    public_url: Option<PublicUrl>,
+    stop: impl Future<Output = ()>,
+) {
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
@@ -66,7 +71,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
                 continue;
             }
         };
-        let connection = connection(stream, peer, router.clone(), graceful.watcher());
+        let connection = connection(stream, peer, router.clone(), public_url.clone(), graceful.watcher());
         connections.spawn(async move {
             connection.await;
             drop(place);
@@ -81,13 +86,22 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
 
 /// One connection, from its first request to its last; when the server stops, to the end of the request in
 /// flight.
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, watcher: Watcher) {
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    public_url: Option<PublicUrl>,
+    watcher: Watcher,
+) {
     // Answers are small and written at once; waiting to fill a packet would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection stays without TCP_NODELAY");
     }
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer.ip()));
+        if let Some(url) = &public_url {
+            request.extensions_mut().insert(url.clone());
+        }
         router.clone().oneshot(request.map(Body::new))
     });
     let connection = http1::Builder::new()

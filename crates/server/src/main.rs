@@ -6,6 +6,7 @@ mod ask;
 mod bench;
 mod cli;
 mod config;
+mod databases;
 mod listen;
 mod master_key;
 mod migrate;
@@ -31,8 +32,14 @@ const MISCONFIGURED: u8 = 2;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // What the settings are can be asked whatever they are.
+    if let Some(Command::Config { env, .. }) = &cli.command {
+        say::text(if *env { config::env_example() } else { config::markdown() });
+        return ExitCode::SUCCESS;
+    }
     let configured = Config::read(std::env::vars_os()).and_then(|config| {
         telemetry::install(&config)?;
+        config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         Ok(config)
     });
     let config = match configured {
@@ -54,6 +61,7 @@ fn main() -> ExitCode {
             Command::Serve => serve::serve(config).await,
             Command::Migrate { way } => migrate::migrate(config, way).await,
             Command::Reset { yes } => reset::reset(config, yes).await,
+            Command::Config { .. } => Ok(()),
             Command::Bench(options) => Ok(bench::bench(config, options).await?),
         }
     });

@@ -32,6 +32,15 @@ pub enum MasterKeyError {
         /// What is wrong with it.
         source: KeyTextError,
     },
+    /// `ENCRYPTION_KEY` is too short.
+    #[error("ENCRYPTION_KEY cannot be used")]
+    Secret(#[source] KeyTextError),
+    /// Nobody gave one, and none may be made.
+    #[error(
+        "external databases need a master key: name its file in SALUS_MASTER_KEY_FILE (openssl rand -hex 32 makes one) \
+         or set ENCRYPTION_KEY"
+    )]
+    NotGiven,
     /// The system has no randomness to give.
     #[error("a master key cannot be made")]
     Make(#[from] SealError),
@@ -42,16 +51,29 @@ pub fn path_in(data_dir: &Path) -> PathBuf {
     data_dir.join(NAME)
 }
 
-/// Reads the key. Without `SALUS_MASTER_KEY_FILE` it lives in `data_dir`, and is made where it is not there
-/// yet.
+/// Reads the key: from the file that `SALUS_MASTER_KEY_FILE` names, or the one in `data_dir`; where there is none it is
+/// stretched from `ENCRYPTION_KEY`, or made, unless the databases are external: a key in the folder of a container would
+/// go with the container, and every record with it.
 ///
 /// # Errors
 /// [`MasterKeyError`]; a file that was named and does not exist is not made.
-pub fn obtain(config: &Config, data_dir: &Path) -> Result<MasterKey, MasterKeyError> {
-    let (path, may_be_made) = match &config.master_key_file {
-        Some(path) => (path.clone(), false),
-        None => (path_in(data_dir), true),
+pub fn obtain(config: &Config, data_dir: &Path, external: bool) -> Result<MasterKey, MasterKeyError> {
+    let (path, named) = match &config.master_key_file {
+        Some(path) => (path.clone(), true),
+        None => (path_in(data_dir), false),
     };
+    if !named && !path.exists() {
+        if let Some(secret) = &config.encryption_key {
+            return MasterKey::stretch(secret.expose()).map_err(MasterKeyError::Secret);
+        }
+        if external {
+            return Err(MasterKeyError::NotGiven);
+        }
+    }
+    if config.encryption_key.is_some() {
+        tracing::warn!(file = %path.display(), "ENCRYPTION_KEY is set and not used: the key file wins");
+    }
+    let may_be_made = !named;
     match fs::read_to_string(&path).map(Zeroizing::new) {
         Ok(text) => MasterKey::from_text(&text).map_err(|source| MasterKeyError::Content { path, source }),
         Err(error) if error.kind() == io::ErrorKind::NotFound && may_be_made => {
@@ -80,7 +102,7 @@ mod tests {
     #[test]
     fn the_second_start_finds_the_key_of_the_first() {
         let folder = tempfile::tempdir().unwrap();
-        let id = || Keyring::new(obtain(&config(None), folder.path()).unwrap()).key_id();
+        let id = || Keyring::new(obtain(&config(None), folder.path(), false).unwrap()).key_id();
         assert_eq!(id(), id());
     }
 
@@ -89,14 +111,30 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let named = folder.path().join("elsewhere");
         assert!(matches!(
-            obtain(&config(Some(named.clone())), folder.path()),
+            obtain(&config(Some(named.clone())), folder.path(), false),
             Err(MasterKeyError::File { .. })
         ));
         fs::write(&named, "not a key").unwrap();
-        let error = obtain(&config(Some(named.clone())), folder.path()).unwrap_err();
+        let error = obtain(&config(Some(named.clone())), folder.path(), false).unwrap_err();
         assert!(matches!(error, MasterKeyError::Content { .. }));
         assert!(!error.to_string().contains("not a key"));
         fs::write(&named, format!("{}\n", "0123456789abcdef".repeat(4))).unwrap();
-        assert!(obtain(&config(Some(named)), folder.path()).is_ok());
+        assert!(obtain(&config(Some(named)), folder.path(), false).is_ok());
+    }
+
+    #[test]
+    fn a_file_wins_over_a_secret_and_external_databases_make_no_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut stretched = config(None);
+        stretched.encryption_key =
+            Some(kernel::Secret::new("a secret of more than thirty-two characters".into()));
+        let id = |config: &Config| obtain(config, folder.path(), true).map(|key| Keyring::new(key).key_id());
+        assert!(matches!(id(&config(None)), Err(MasterKeyError::NotGiven)));
+        let from_secret = id(&stretched).unwrap();
+        assert!(!path_in(folder.path()).exists());
+        fs::write(path_in(folder.path()), "0123456789abcdef".repeat(4)).unwrap();
+        let from_file = id(&config(None)).unwrap();
+        assert_ne!(from_secret, from_file);
+        assert_eq!(id(&stretched).unwrap(), from_file);
     }
 }

@@ -2,50 +2,53 @@
 
 use std::error::Error;
 
-use cluster::{Clusters, Migrations, Role};
+use cluster::{Databases, Migrations, Role};
 use kernel::Database;
 
 use crate::cli::Way;
 use crate::config::Config;
 use crate::say;
-use crate::{ask, start};
+use crate::{ask, databases};
 
-/// Starts the clusters, does what is asked, stops them.
+/// Opens the databases, does what is asked, stops what it started.
 ///
 /// # Errors
-/// Whatever prevents it; the clusters are stopped.
+/// Whatever prevents it; what was started is stopped.
 pub async fn migrate(config: Config, way: Way) -> Result<(), Box<dyn Error>> {
     if let Way::Down { database, to, yes: false } = &way {
         let question = format!(
             "This reverts every migration of {database} above version {to} in {}; what they hold is lost.",
-            config.data_dir.display()
+            databases::place(&config, *database)
         );
         if !ask::confirm(&question)? {
             return Err("nothing was changed".into());
         }
     }
-    let clusters = start::clusters(&config).await?;
-    let done = perform(&clusters, way).await;
-    clusters.stop().await?;
+    let databases = databases::open(&config).await?;
+    let done = perform(&databases, way).await;
+    databases.stop().await?;
     done
 }
 
-async fn perform(clusters: &Clusters, way: Way) -> Result<(), Box<dyn Error>> {
+async fn perform(databases: &Databases, way: Way) -> Result<(), Box<dyn Error>> {
     let migrations = Migrations::embedded()?;
     match way {
         Way::Up => {
             for database in Database::ALL {
-                let applied = migrations.up(database, &clusters.options(database, Role::Owner)).await?;
+                let applied = migrations.up(database, &databases.options(database, Role::Owner)?).await?;
                 print(database, "applied", &applied);
             }
+            // The three become one installation; the server's own login may not say so.
+            store::bootstrap::ensure_identity(&databases.every(Role::Owner)?).await?;
         }
         Way::Down { database, to, .. } => {
-            let reverted = migrations.down(database, &clusters.options(database, Role::Owner), to).await?;
+            let reverted = migrations.down(database, &databases.options(database, Role::Owner)?, to).await?;
             print(database, "reverted", &reverted);
         }
         Way::Status => {
             for database in Database::ALL {
-                for migration in migrations.status(database, &clusters.options(database, Role::Owner)).await?
+                for migration in
+                    migrations.status(database, &databases.options(database, Role::Owner)?).await?
                 {
                     let state = if migration.applied { "applied" } else { "pending" };
                     say::result(format_args!(

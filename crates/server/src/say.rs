@@ -10,6 +10,12 @@ pub fn result(line: impl Display) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
+/// A text that is the whole result.
+pub fn text(text: impl Display) {
+    // Nobody is left to tell.
+    let _ = write!(std::io::stdout().lock(), "{text}");
+}
+
 /// A line about what happens, on standard error.
 pub fn progress(line: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");

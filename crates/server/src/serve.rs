@@ -5,12 +5,14 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Instant;
 
-use cluster::Clusters;
+use api::PublicUrl;
+use cluster::Databases;
 use services::bootstrap::ADMINISTRATOR;
 use tokio::net::TcpListener;
 
 use crate::administrator::PasswordPlace;
 use crate::config::Config;
+use crate::databases;
 use crate::listen;
 use crate::say;
 use crate::signals::Signals;
@@ -35,8 +37,8 @@ pub async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     // Taken before anything is started, so that an address in use costs nothing.
     let address = config.http_addr;
     let listener = listen::bind(address).await.map_err(|source| NoAddress { address, source })?;
-    let mut starting = pin!(start::clusters(&config));
-    let clusters = tokio::select! {
+    let mut starting = pin!(databases::open(&config));
+    let databases = tokio::select! {
         started = &mut starting => started?,
         () = signals.next() => {
             // What is being started must be known before it can be stopped.
@@ -44,8 +46,8 @@ pub async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
             return Ok(());
         }
     };
-    let served = serve_over(&config, &clusters, listener, began, &mut signals).await;
-    clusters.stop().await?;
+    let served = serve_over(&config, &databases, listener, began, &mut signals).await;
+    databases.stop().await?;
     served?;
     say::progress("stopped");
     Ok(())
@@ -53,21 +55,22 @@ pub async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
 
 async fn serve_over(
     config: &Config,
-    clusters: &Clusters,
+    databases: &Databases,
     listener: TcpListener,
     began: Instant,
     signals: &mut Signals,
 ) -> Result<(), Box<dyn Error>> {
     let starting = async {
-        start::migrate(clusters).await?;
-        start::application(config, clusters).await
+        databases::update(databases).await?;
+        start::application(config, databases).await
     };
     let Application { store, router, password } = tokio::select! {
         started = starting => started.map_err(Box::<StartError>::from)?,
         () = signals.next() => return Ok(()),
     };
     announce(listener.local_addr()?, &password, began);
-    listen::serve(listener, router, async {
+    let public_url = config.public_url.clone().map(PublicUrl::new);
+    listen::serve(listener, router, public_url, async {
         signals.next().await;
         say::progress("stopping");
     })

@@ -1,24 +1,23 @@
-//! From nothing to three migrated databases, and from there to a router.
+//! From three migrated databases to a router.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use api::{Gate, LargeBundles, PasswordPool, Readiness, Sessions};
 use axum::Router;
-use cluster::{ClusterError, Clusters, MigrationError, Migrations, Options, Progress, Role};
+use cluster::{ClusterError, Databases, Role};
 use domain::{Context, StoreError};
 use identity::{Issuer, PasswordCost, PasswordError, PasswordHasher, TokenVerifier};
-use kernel::{Clock, Database, InstanceId, RequestId, SystemClock};
+use kernel::{Clock, InstanceId, RequestId, SystemClock};
 use seal::Keyring;
 use services::bootstrap::{EnsureSigningKey, SigningKeyError, new_signing_key, open_signing_key};
 use services::session::{Minter, nobody};
-use store::bootstrap::BootstrapError;
 use store::{OpenError, Store, StoreOptions};
 
 use crate::administrator::{self, AdministratorError, PasswordPlace};
 use crate::config::Config;
+use crate::databases::{self, UpdateError};
 use crate::master_key::{self, MasterKeyError};
-use crate::say;
 use crate::state::AppState;
 
 /// Who the tokens are for.
@@ -30,12 +29,9 @@ pub enum StartError {
     /// The clusters do not.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
-    /// A schema cannot be brought up to date.
+    /// The databases cannot be brought up to date.
     #[error(transparent)]
-    Migration(#[from] MigrationError),
-    /// The databases cannot be made one installation.
-    #[error(transparent)]
-    Identity(#[from] BootstrapError),
+    Update(#[from] UpdateError),
     /// There is no master key.
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),
@@ -56,47 +52,6 @@ pub enum StartError {
     Administrator(#[from] AdministratorError),
 }
 
-/// Starts the clusters, telling the person who waits what takes time.
-///
-/// # Errors
-/// [`ClusterError`].
-pub async fn clusters(config: &Config) -> Result<Clusters, ClusterError> {
-    let mut options = Options::new(&config.data_dir);
-    options.binaries = config.pg_bin.clone();
-    Clusters::start(options, |progress| match progress {
-        // Routine, and over in a moment.
-        Progress::Starting(_) | Progress::Ready(_) => tracing::debug!("{progress}"),
-        Progress::Binaries { .. }
-        | Progress::Account(_)
-        | Progress::Elsewhere { .. }
-        | Progress::Initialising(_)
-        | Progress::StillStarting(..)
-        | Progress::Adopted { .. } => say::progress(format_args!("  {progress}")),
-    })
-    .await
-}
-
-/// Brings all three schemas up to date, side by side.
-///
-/// # Errors
-/// [`MigrationError`], the first of them.
-pub async fn migrate(clusters: &Clusters) -> Result<(), MigrationError> {
-    let migrations = Migrations::embedded()?;
-    let up = |database| {
-        let owner = clusters.options(database, Role::Owner);
-        let migrations = &migrations;
-        async move { migrations.up(database, &owner).await.map(|applied| (database, applied)) }
-    };
-    let (auth, phi, clinical) =
-        tokio::try_join!(up(Database::Auth), up(Database::Phi), up(Database::Clinical))?;
-    for (database, applied) in [auth, phi, clinical] {
-        if !applied.is_empty() {
-            tracing::info!(%database, ?applied, "migrated");
-        }
-    }
-    Ok(())
-}
-
 /// A running application.
 pub struct Application {
     /// The store, to be closed at the end.
@@ -107,19 +62,19 @@ pub struct Application {
     pub password: PasswordPlace,
 }
 
-/// Opens the store over migrated clusters, sees to what a login needs, and wires everything.
+/// Opens the store over migrated databases, sees to what a login needs, and wires everything.
 ///
 /// # Errors
 /// [`StartError`]; the store is closed again.
-pub async fn application(config: &Config, clusters: &Clusters) -> Result<Application, StartError> {
-    let owners = Database::ALL.map(|database| clusters.options(database, Role::Owner));
-    store::bootstrap::ensure_identity(&owners).await?;
-    let keyring = Arc::new(Keyring::new(master_key::obtain(config, clusters.data_dir())?));
-    let app = Database::ALL.map(|database| clusters.options(database, Role::App));
-    let options = StoreOptions::new(app, InstanceId::generate(), Arc::clone(&keyring));
+pub async fn application(config: &Config, databases: &Databases) -> Result<Application, StartError> {
+    let data_dir = databases::data_dir(config, databases)?;
+    let keyring = Arc::new(Keyring::new(master_key::obtain(config, &data_dir, databases.are_external())?));
+    let app = databases.every(Role::App)?;
+    let mut options = StoreOptions::new(app, InstanceId::generate(), Arc::clone(&keyring));
+    options.pools = config.databases.pools;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = Store::open(options).await?;
-    match wire(config, clusters.data_dir(), store.clone(), &keyring, clock).await {
+    match wire(config, &data_dir, store.clone(), &keyring, clock).await {
         Ok(application) => Ok(application),
         Err(error) => {
             store.close().await;
@@ -137,9 +92,10 @@ async fn wire(
 ) -> Result<Application, StartError> {
     let hasher = Arc::new(PasswordHasher::new(PasswordCost::STANDARD)?);
     let password = administrator::ensure(config, data_dir, &store, &hasher, &clock).await?;
-    // The key's id names the installation: a token of another one is no good here.
-    let issuer =
-        Issuer { issuer: format!("urn:salus:{:08x}", keyring.key_id()), audience: AUDIENCE.to_owned() };
+    // Without a URL of its own the key's id names the installation: a token of another one is no good here.
+    let installation = || format!("urn:salus:{:08x}", keyring.key_id());
+    let issuer = config.public_url.clone().unwrap_or_else(installation);
+    let issuer = Issuer { issuer, audience: AUDIENCE.to_owned() };
     let (verifier, minter) = tokens(&store, keyring, issuer, &clock).await?;
     let health = store.clone();
     let state = AppState {

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::audit::{Announced, AuditWriter};
 use crate::begin;
 use crate::connection::Connections;
-use crate::options::StoreOptions;
+use crate::options::{Pool, StoreOptions};
 use crate::{commit, reader, sql};
 
 /// The instance slot of new records: the last, which a server leases only when all others are taken. Used beside a
@@ -50,7 +50,12 @@ impl Baseline {
     ) -> Stored<Baseline> {
         let options = StoreOptions::new(connect, InstanceId::generate(), keyring);
         let mut auth = connect_to(&options, Database::Auth).await?;
-        start(&mut auth, Database::Auth, begin::begin(Tenant::from_number(0), false)).await?;
+        start(
+            &mut auth,
+            Database::Auth,
+            begin::begin(Tenant::from_number(0), false, false, &Pool::default()),
+        )
+        .await?;
         let account = PgAccounts::new(&mut auth).find_by_username(username).await?;
         let found = account.and_then(|account| Some((account.id, account.memberships.into_iter().next()?)));
         let (account, membership) =
@@ -242,7 +247,7 @@ impl Session {
     }
 
     async fn begin(&mut self, database: Database) -> Stored<()> {
-        let begin = begin::begin(self.baseline.tenant(), true);
+        let begin = begin::begin(self.baseline.tenant(), true, false, &Pool::default());
         start(&mut self.connections[database.index()], database, begin).await
     }
 

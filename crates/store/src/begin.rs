@@ -9,6 +9,7 @@ use tracing::Instrument;
 
 use crate::connection::{Connection, Connections};
 use crate::measure::{Measures, Phase, Timing};
+use crate::options::Pool;
 use crate::sql;
 
 /// How long a transaction may lie idle while the other databases of its operation work: the longest operation
@@ -33,18 +34,19 @@ impl Branch {
         home: &Arc<Connections>,
         tenant: Tenant,
         writes: bool,
+        is_bulk: bool,
         measures: &Measures,
     ) -> Stored<Branch> {
         let mut connection = home.checkout().await?;
         let began = Instant::now();
-        let begin = begin(tenant, writes);
-        let database = home.database;
+        let begin = begin(tenant, writes, is_bulk, &home.settings);
+        let (database, limit) = (home.database, home.settings.statement);
         let span = Timing::span_of(database, Phase::Begin.name());
-        match sql::send(&mut connection, begin.clone()).instrument(span).await {
+        match sql::within(limit, sql::send(&mut connection, begin.clone())).instrument(span).await {
             Ok(_) => {}
             Err(error) if connection.was_dead(&error) => {
                 connection = connection.replace().await?;
-                let sent = sql::send(&mut connection, begin).await;
+                let sent = sql::within(limit, sql::send(&mut connection, begin)).await;
                 sent.map_err(|error| db_record::classify(database, error))?;
             }
             Err(error) => return Err(db_record::classify(database, error)),
@@ -81,7 +83,7 @@ impl Branch {
 /// made while the tables were small must not read them from end to end later; `synchronous_commit` because a
 /// decision that a crash takes back is half a transaction; the time limits because a coordinator that dies must
 /// let its locks go.
-pub(crate) fn begin(tenant: Tenant, writes: bool) -> String {
+pub(crate) fn begin(tenant: Tenant, writes: bool, is_bulk: bool, pool: &Pool) -> String {
     format!(
         "begin isolation level read committed{};\
          set local synchronous_commit = on;\
@@ -92,8 +94,8 @@ pub(crate) fn begin(tenant: Tenant, writes: bool) -> String {
          set local idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS};\
          set local app.tenant = '{}'",
         if writes { "" } else { " read only" },
-        limits::LOCK.as_millis(),
-        limits::STATEMENT.as_millis(),
+        pool.lock.as_millis(),
+        if is_bulk { pool.bulk_statement } else { pool.statement }.as_millis(),
         tenant.number(),
     )
 }

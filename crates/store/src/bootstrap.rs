@@ -1,6 +1,6 @@
 //! Naming an installation: the identity rows of the three databases, written once after the first migration.
 
-use kernel::Database;
+use kernel::{Database, limits};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection, Row};
 use uuid::Uuid;
@@ -34,7 +34,7 @@ pub enum BootstrapError {
 pub async fn ensure_identity(owners: &[PgConnectOptions; 3]) -> Result<Uuid, BootstrapError> {
     let mut connections = Vec::with_capacity(3);
     for (database, options) in Database::ALL.into_iter().zip(owners) {
-        let opened = crate::sql::within(crate::connection::CONNECT, options.connect()).await;
+        let opened = crate::sql::within(limits::CONNECT, options.connect()).await;
         connections.push((database, opened.map_err(|source| BootstrapError::Database { database, source })?));
     }
     let mut found = Vec::with_capacity(3);

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use domain::{StoreError, Stored};
-use kernel::{Database, limits};
+use kernel::Database;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, PgConnection, PgPool, Postgres};
@@ -19,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, watch};
 
 use crate::health::DatabaseState;
 use crate::measure::PoolMeasures;
-use crate::options::StoreOptions;
+use crate::options::{Pool, StoreOptions};
 use crate::queue::Queue;
 
 /// How long a connection lies in the list before the pool gets it back.
@@ -28,13 +28,17 @@ const IDLE: Duration = Duration::from_secs(10);
 const UNSEEN: Duration = Duration::from_secs(600);
 /// The oldest a connection becomes, so that a server's memory of one is bounded.
 const LIFETIME: Duration = Duration::from_secs(1_800);
-/// Time to open a connection that belongs to no pool.
-pub(crate) const CONNECT: Duration = Duration::from_secs(2);
+/// A database that does not answer its probe for so long counts as down.
+pub(crate) const SILENCE: Duration = Duration::from_secs(2);
+
+/// How long the answer to a statement may be under way when the server has given the statement up.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// The connections of one database.
 pub(crate) struct Connections {
     pub(crate) database: Database,
     pool: PgPool,
+    pub(crate) settings: Pool,
     dedicated: PgConnectOptions,
     permits: Arc<Semaphore>,
     max: usize,
@@ -63,20 +67,24 @@ impl Connections {
     pub(crate) fn new(options: &StoreOptions, database: Database) -> Connections {
         // Testing costs a round trip, but whoever comes to the pool found the list empty: it is rare, and
         // after a server's restart it is what finds the dead ones.
+        let settings = options.pools[database.index()];
         let pool = PgPoolOptions::new()
-            .max_connections(options.max_connections)
-            .acquire_timeout(limits::ACQUIRE)
+            .max_connections(settings.max_connections)
+            .min_connections(settings.min_connections)
+            // The wait for a turn is bounded by the permits; what is left is the time to open a connection.
+            .acquire_timeout(settings.connect)
             .max_lifetime(LIFETIME)
-            .idle_timeout(Duration::from_secs(300))
+            .idle_timeout(settings.idle)
             .test_before_acquire(true)
             .connect_lazy_with(options.session(database, "request"));
         Connections {
             database,
             pool,
+            settings,
             dedicated: options.session(database, "store"),
-            permits: Arc::new(Semaphore::new(options.max_connections as usize)),
-            max: options.max_connections as usize,
-            queue: Queue::new(options.max_connections),
+            permits: Arc::new(Semaphore::new(settings.max_connections as usize)),
+            max: settings.max_connections as usize,
+            queue: Queue::new(settings.max_connections),
             measures: PoolMeasures::new(database),
             list: Mutex::new(Vec::new()),
             state: watch::Sender::new(DatabaseState::Unknown),
@@ -87,7 +95,7 @@ impl Connections {
     ///
     /// # Errors
     /// `Unavailable` at once where the database is down; `Exhausted` where none comes free within
-    /// [`limits::ACQUIRE`], and at once where too many wait already.
+    /// [`Pool::acquire`], and at once where too many wait already.
     pub(crate) async fn checkout(self: &Arc<Self>) -> Stored<Connection> {
         let permit = self.permit().await?;
         let found = self.list().pop();
@@ -117,7 +125,8 @@ impl Connections {
             return Err(exhausted());
         };
         let began = Instant::now();
-        let waited = self.unless_down(exhausted, Arc::clone(&self.permits).acquire_owned()).await;
+        let (limit, permits) = (self.settings.acquire, Arc::clone(&self.permits));
+        let waited = self.unless_down(limit, exhausted, permits.acquire_owned()).await;
         self.measures.acquire.record(began.elapsed());
         let permit = waited?.map_err(|_| self.unavailable())?;
         place.served();
@@ -126,7 +135,8 @@ impl Connections {
 
     /// A connection that has just answered.
     async fn fresh(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> Stored<Connection> {
-        let opened = self.unless_down(|| self.unavailable(), self.pool.acquire()).await?;
+        let limit = self.settings.connect;
+        let opened = self.unless_down(limit, || self.unavailable(), self.pool.acquire()).await?;
         let mut inner = opened.map_err(|_| self.unavailable())?;
         inner.close_on_drop();
         let from_pool = Instant::now();
@@ -137,7 +147,7 @@ impl Connections {
     /// while the pool is exhausted. `settings` are set for its session.
     pub(crate) async fn dedicated(&self, settings: &[(&str, &str)]) -> Result<PgConnection, sqlx::Error> {
         let options = self.dedicated.clone().options(settings.iter().copied());
-        crate::sql::within(CONNECT, options.connect()).await
+        crate::sql::within(self.settings.connect, options.connect()).await
     }
 
     /// How its connections are used at this moment.
@@ -177,9 +187,10 @@ impl Connections {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits at most [`limits::ACQUIRE`], which is `late`, and no longer than the database is thought to be up.
+    /// Waits at most `limit`, beyond which it is `late`, and no longer than the database is thought to be up.
     async fn unless_down<T>(
         &self,
+        limit: Duration,
         late: impl FnOnce() -> StoreError,
         wait: impl Future<Output = T>,
     ) -> Stored<T> {
@@ -187,8 +198,35 @@ impl Connections {
         tokio::select! {
             biased;
             _ = state.wait_for(DatabaseState::is_out) => Err(self.unavailable()),
-            done = tokio::time::timeout(limits::ACQUIRE, wait) => done.map_err(|_| late()),
+            done = tokio::time::timeout(limit, wait) => done.map_err(|_| late()),
         }
+    }
+
+    /// Done when the database has been out for as long as a statement may take: whatever waits for its answer by then
+    /// waits in vain.
+    pub(crate) async fn given_up(&self) -> Database {
+        let mut state = self.state.subscribe();
+        loop {
+            // The sender lives as long as we do.
+            drop(state.wait_for(DatabaseState::is_out).await);
+            let back = state.wait_for(|now| !now.is_out());
+            if tokio::time::timeout(self.settings.statement, back).await.is_err() {
+                return self.database;
+            }
+        }
+    }
+
+    /// The answer to so many statements, if it comes within the time that the server gives them and [`GRACE`].
+    ///
+    /// # Errors
+    /// `Unavailable` where it does not come; the connection must then be dropped.
+    pub(crate) async fn answered<T>(
+        &self,
+        statements: u32,
+        answer: impl Future<Output = Stored<T>>,
+    ) -> Stored<T> {
+        let limit = self.settings.statement * statements + GRACE;
+        tokio::time::timeout(limit, answer).await.map_err(|_| self.unavailable())?
     }
 
     fn unavailable(&self) -> StoreError {

@@ -147,19 +147,37 @@ async fn attempt<O: Operation>(
         _ => None,
     };
     let handed = Handed::of(Arc::clone(measure));
-    let mut work = Work::open(inner, context, touches, handed.clone()).await.map_err(Failed::Store)?;
+    let is_bulk = operation.is_bulk();
+    let mut work =
+        Work::open(inner, context, touches, is_bulk, handed.clone()).await.map_err(Failed::Store)?;
+    let homes: Vec<_> = touches.databases().map(|database| &inner.homes[database.index()]).collect();
+    // What is touched answers, or the operation ends: a dead network tells nobody that it is dead.
+    let limit = match is_bulk {
+        true => limits::BUNDLE_REQUEST,
+        false => homes.iter().map(|home| home.settings.socket).max().unwrap_or(limits::REQUEST),
+    };
+    let lost = async {
+        match homes.is_empty() {
+            true => std::future::pending().await,
+            false => futures::future::select_all(homes.iter().map(|home| Box::pin(home.given_up()))).await.0,
+        }
+    };
     let run = handed.run(operation.run(context, &mut work));
-    let output = match tokio::time::timeout(limits::BUNDLE_REQUEST, run).await {
-        Ok(Ok(output)) => output,
-        Ok(Err(error)) => {
-            work.roll_back().await;
-            return Err(Failed::Operation(error));
-        }
-        // A statement may be half sent: dropping the connections closes them.
-        Err(_) => {
-            let database = touches.databases().next().unwrap_or(Database::Auth);
-            return Err(Failed::Store(StoreError::TooCostly { database }));
-        }
+    let output = tokio::select! {
+        biased;
+        output = tokio::time::timeout(limit, run) => match output {
+            Ok(Ok(output)) => output,
+            Ok(Err(error)) => {
+                work.roll_back().await;
+                return Err(Failed::Operation(error));
+            }
+            // A statement may be half sent: dropping the connections closes them.
+            Err(_) => {
+                let database = touches.databases().next().unwrap_or(Database::Auth);
+                return Err(Failed::Store(StoreError::Unavailable { database }));
+            }
+        },
+        database = lost => return Err(Failed::Store(StoreError::Unavailable { database })),
     };
     let (transaction, branches) = work.into_branches();
     let ended = commit::end(inner, transaction, branches, Author::of(O::NAME, context)).await;

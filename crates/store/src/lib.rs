@@ -38,4 +38,4 @@ pub use contact::Refusal;
 pub use execute::Committed;
 pub use health::{Counts, DatabaseHealth, DatabaseState, Health, Sightings};
 pub use open::{OpenError, Store};
-pub use options::StoreOptions;
+pub use options::{Pool, StoreOptions};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqlx::{Connection as _, PgConnection};
 
-use crate::connection::{CONNECT, Connections};
+use crate::connection::{Connections, SILENCE};
 use crate::contact::{Demands, Installation, inspect};
 use crate::health::DatabaseState;
 use crate::sql;
@@ -34,7 +34,7 @@ impl Probe {
     /// Asks once and says what it found.
     pub(crate) async fn ask(&mut self) -> DatabaseState {
         let alive = match &mut self.link {
-            Some(link) => sql::within(CONNECT, link.ping()).await.is_ok(),
+            Some(link) => sql::within(SILENCE, link.ping()).await.is_ok(),
             None => false,
         };
         let found = if alive {
@@ -46,17 +46,32 @@ impl Probe {
                 // Sessions that lay idle when this one ended have probably ended with it.
                 self.home.forget();
             }
-            self.reach().await
+            let mut reaching =
+                std::pin::pin!(reach(Arc::clone(&self.home), &self.demands, &self.installation));
+            let (found, link) = match tokio::time::timeout(SILENCE, &mut reaching).await {
+                Ok(reached) => reached,
+                // A connection may take longer to open than others should wait to find out.
+                Err(_) => {
+                    self.publish(&DatabaseState::Down);
+                    reaching.await
+                }
+            };
+            self.link = link;
+            found
         };
+        self.publish(&found);
+        found
+    }
+
+    fn publish(&self, found: &DatabaseState) {
         self.home.state.send_if_modified(|state| {
-            let changed = *state != found;
+            let changed = state != found;
             if changed {
-                tell(&self.home, state, &found);
+                tell(&self.home, state, found);
                 *state = found.clone();
             }
             changed
         });
-        found
     }
 
     /// Asks until it is dropped.
@@ -67,19 +82,21 @@ impl Probe {
             self.home.sweep();
         }
     }
+}
 
-    async fn reach(&mut self) -> DatabaseState {
-        let Ok(mut link) = self.home.dedicated(&[]).await else { return DatabaseState::Down };
-        let asked = inspect(&mut link, self.home.database, &self.demands, &self.installation);
-        match sql::within(CONNECT, asked).await {
-            Ok(Ok(())) => {
-                self.link = Some(link);
-                DatabaseState::Up
-            }
-            // Not kept, so that it is asked again: the migrations may only be under way.
-            Ok(Err(refusal)) => DatabaseState::Refused(refusal),
-            Err(_) => DatabaseState::Down,
-        }
+/// Opens a connection and looks at what answers.
+async fn reach(
+    home: Arc<Connections>,
+    demands: &Demands,
+    installation: &Installation,
+) -> (DatabaseState, Option<PgConnection>) {
+    let Ok(mut link) = home.dedicated(&[]).await else { return (DatabaseState::Down, None) };
+    let asked = inspect(&mut link, home.database, demands, installation);
+    match sql::within(home.settings.statement, asked).await {
+        Ok(Ok(())) => (DatabaseState::Up, Some(link)),
+        // Not kept, so that it is asked again: the migrations may only be under way.
+        Ok(Err(refusal)) => (DatabaseState::Refused(refusal), None),
+        Err(_) => (DatabaseState::Down, None),
     }
 }
 

@@ -39,15 +39,16 @@ struct Reads {
     search: Arc<Work>,
 }
 
-/// Runs `$statement` on `$connection`, a variable; once more on a fresh connection where the old one had been dead
-/// before it was used. Timed by `$timing`. A macro, because each statement borrows the connection for its own lifetime.
+/// Runs `$statement` on `$connection`, a variable, for as long as a statement may take; once more on a fresh connection
+/// where the old one had been dead before it was used. Timed by `$timing`. A macro, because each statement borrows the
+/// connection for its own lifetime.
 macro_rules! on_live {
-    ($timing:expr, $connection:ident, $statement:expr) => {{
+    ($home:expr, $timing:expr, $connection:ident, $statement:expr) => {{
         let timing = $timing;
-        match timing.of($statement).await {
+        match $home.answered(1, timing.of($statement)).await {
             Err(StoreError::Unavailable { .. }) if $connection.is_reused() => {
                 $connection = $connection.replace().await?;
-                timing.of($statement).await
+                $home.answered(1, timing.of($statement)).await
             }
             other => other,
         }
@@ -70,10 +71,6 @@ impl Reader {
             search: measures.operation(SEARCH),
         };
         Reader { connections, audit, keyring, reads }
-    }
-
-    async fn checkout(&self, database: Database) -> Stored<Connection> {
-        self.connections[database.index()].checkout().await
     }
 
     /// How the audit trail of this database keeps up.
@@ -142,10 +139,12 @@ impl Archive for Reader {
     async fn read(&self, context: &Context, key: &Key) -> Stored<Found> {
         let (database, tenant) = (key.database(), context.tenant());
         let keys = self.keyring.tenant(database, tenant);
-        let mut connection = self.checkout(database).await?;
+        let home = &self.connections[database.index()];
+        let mut connection = home.checkout().await?;
         let announced = self.announce(key);
         let timing = Timing::start(&self.reads.read, database, READ);
         let reading = on_live!(
+            home,
             timing,
             connection,
             db_record::read::current(&mut connection, database, &keys, tenant, key)
@@ -159,10 +158,12 @@ impl Archive for Reader {
     async fn version(&self, context: &Context, key: &Key, version: i32) -> Stored<Found> {
         let (database, tenant) = (key.database(), context.tenant());
         let keys = self.keyring.tenant(database, tenant);
-        let mut connection = self.checkout(database).await?;
+        let home = &self.connections[database.index()];
+        let mut connection = home.checkout().await?;
         let announced = self.announce(key);
         let timing = Timing::start(&self.reads.version, database, VERSION);
         let reading = on_live!(
+            home,
             timing,
             connection,
             db_record::read::version(&mut connection, database, &keys, tenant, key, version)
@@ -191,9 +192,11 @@ impl Archive for Reader {
             }
         };
         let keys = self.keyring.tenant(database, tenant);
-        let mut connection = self.checkout(database).await?;
+        let home = &self.connections[database.index()];
+        let mut connection = home.checkout().await?;
         let timing = Timing::start(&self.reads.history, database, HISTORY);
         let (mut entries, head) = on_live!(
+            home,
             timing,
             connection,
             db_record::read::history(&mut connection, database, &keys, tenant, key, below, count + 1)
@@ -217,13 +220,15 @@ impl Archive for Reader {
 
     async fn search(&self, context: &Context, search: &Search) -> Stored<SearchPage> {
         let (database, tenant) = (search.resource_type.database(), context.tenant());
-        let mut connection = self.checkout(database).await?;
+        let home = &self.connections[database.index()];
+        let mut connection = home.checkout().await?;
         let begin = begin_search(tenant);
         let timing = Timing::start(&self.reads.search, database, SEARCH);
-        on_live!(&timing, connection, control(&mut connection, database, &begin))?;
+        on_live!(home, &timing, connection, control(&mut connection, database, &begin))?;
+        // The page, what the first look left out of it, and the total.
         let searching = db_record::search::search(&mut connection, database, &self.keyring, tenant, search);
-        let searched = timing.of(searching).await?;
-        control(&mut connection, database, "commit").await?;
+        let searched = home.answered(3, timing.of(searching)).await?;
+        home.answered(1, control(&mut connection, database, "commit")).await?;
         drop(timing);
         connection.finish();
         if search.resource_type.is_patient_data() {

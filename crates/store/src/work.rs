@@ -30,6 +30,7 @@ impl Work {
         inner: &Inner,
         context: &Context,
         touches: Touches,
+        is_bulk: bool,
         handed: Handed,
     ) -> Stored<Work> {
         let writes = touches.databases().any(|database| touches.writes_to(database));
@@ -51,7 +52,8 @@ impl Work {
         };
         for database in touches.databases() {
             let home = &inner.homes[database.index()];
-            let opened = Branch::open(home, work.tenant, touches.writes_to(database), &inner.measures).await;
+            let writes = touches.writes_to(database);
+            let opened = Branch::open(home, work.tenant, writes, is_bulk, &inner.measures).await;
             match opened {
                 Ok(branch) => work.branches[database.index()] = Some(branch),
                 Err(error) => {

@@ -103,7 +103,7 @@ fn password(server: &Server) -> Result<String, BenchError> {
 async fn baseline(server: &Server, config: &Config, running: &Running) -> Result<Baseline, BenchError> {
     // The child was started without a key file of its own, whatever our configuration says.
     let theirs = Config { master_key_file: None, ..config.clone() };
-    let keyring = Keyring::new(master_key::obtain(&theirs, server.data_dir())?);
+    let keyring = Keyring::new(master_key::obtain(&theirs, server.data_dir(), false)?);
     let [auth, phi, clinical] = Database::ALL.map(|database| running.options(database, Role::App));
     Ok(Baseline::open([auth?, phi?, clinical?], Arc::new(keyring), ADMINISTRATOR).await?)
 }

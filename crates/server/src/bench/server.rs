@@ -12,6 +12,7 @@ use tokio::process::{Child, Command};
 use uuid::Uuid;
 
 use super::error::BenchError;
+use crate::config;
 
 /// Longest wait for the end: a request in flight, three shutdown checkpoints.
 const STOP: Duration = Duration::from_secs(90);
@@ -34,10 +35,12 @@ impl Server {
         let program = std::env::current_exe().map_err(BenchError::io("find this program"))?;
         let mut command = Command::new(program);
         // What else the environment says, such as where PostgreSQL is, holds for the child too.
-        let names = ["SALUS_MASTER_KEY_FILE", "SALUS_ADMIN_PASSWORD", "SALUS_LOG", "SALUS_LOG_FORMAT"];
-        names.iter().for_each(|name| {
-            command.env_remove(name);
-        });
+        let kept = ["SALUS_PG_BIN", "SALUS_NO_FETCH"];
+        for variable in config::variables().filter(|variable| !kept.contains(&variable.name)) {
+            for name in variable.aliases.iter().chain([&variable.name]) {
+                command.env_remove(name);
+            }
+        }
         command
             .arg("serve")
             .env("SALUS_HTTP_ADDR", "127.0.0.1:0")

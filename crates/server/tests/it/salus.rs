@@ -49,7 +49,9 @@ impl Salus {
 
     fn environment(&self, command: &mut Command) {
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("SALUS_") && name != "SALUS_PG_BIN" {
+            let text = name.to_string_lossy();
+            let ours = text.starts_with("SALUS_") || text.contains("_DATABASE_URL") || text.contains("_DB_");
+            if ours && name != "SALUS_PG_BIN" {
                 command.env_remove(name);
             }
         }

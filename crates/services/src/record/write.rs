@@ -11,7 +11,7 @@ use fhir::etag::Condition;
 use fhir::extract::Extracted;
 use fhir::outcome::IssueType;
 use futures::future::try_join_all;
-use kernel::{Classify, Database, ErrorKind, Phi, Rid};
+use kernel::{Classify, Database, ErrorKind, Phi, Rid, limits};
 use serde_json::Value;
 
 use super::compose::compose;
@@ -101,6 +101,10 @@ impl Operation for Write {
 
     fn touches(&self) -> Touches {
         self.touched()
+    }
+
+    fn is_bulk(&self) -> bool {
+        self.entries.len() > limits::BULK_ENTRIES
     }
 
     async fn run(&self, context: &Context, work: &mut dyn UnitOfWork) -> Result<Written, WriteError> {

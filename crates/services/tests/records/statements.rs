@@ -6,7 +6,7 @@ use kernel::{Database, InstanceId};
 use seal::{Keyring, MasterKey};
 use serde_json::{Value, json};
 use services::record::Write;
-use store::{Store, StoreOptions};
+use store::{Pool, Store, StoreOptions};
 use test_support::{CountingProxy, Role, TestDatabases};
 
 use crate::harness::{ALICE, context, post, transaction};
@@ -43,7 +43,7 @@ async fn a_bundle_is_one_set_of_statements_per_database_whatever_its_size() {
     let through = [0, 1, 2].map(|i| proxies[i].through(apps[i].clone()));
     let keyring = Arc::new(Keyring::new(MasterKey::generate().unwrap()));
     let mut options = StoreOptions::new(through, InstanceId::generate(), keyring);
-    options.max_connections = 4;
+    options.pools = [Pool { max_connections: 4, ..Pool::default() }; 3];
     let store = Store::open(options).await.unwrap();
     let run = async |bundle: &Value| {
         let write = Write::bundle(bundle.to_string().into_bytes()).unwrap();

@@ -13,7 +13,7 @@ use kernel::{AccountId, Classify, Database, ErrorKind, InstanceId, RequestId, Sy
 use seal::{Keyring, MasterKey};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Executor, PgConnection};
-use store::{Store, StoreOptions, bootstrap};
+use store::{Pool, Store, StoreOptions, bootstrap};
 use test_support::{Role, TestDatabases};
 use tokio::sync::Notify;
 
@@ -119,7 +119,8 @@ pub fn options(databases: &TestDatabases) -> StoreOptions {
 
 pub fn options_of(connect: [PgConnectOptions; 3]) -> StoreOptions {
     let keyring = Arc::new(Keyring::new(MasterKey::generate().unwrap()));
-    StoreOptions { max_connections: 8, ..StoreOptions::new(connect, InstanceId::generate(), keyring) }
+    let pool = Pool { max_connections: 8, ..Pool::default() };
+    StoreOptions { pools: [pool; 3], ..StoreOptions::new(connect, InstanceId::generate(), keyring) }
 }
 
 pub fn context() -> Context {

@@ -1,0 +1,110 @@
+//! The three databases: clusters of its own, which it starts and migrates, or external ones, which it is given.
+
+use std::fs;
+use std::path::PathBuf;
+
+use cluster::{ClusterError, Clusters, Databases, Host, MigrationError, Migrations, Options, Progress, Role};
+use kernel::Database;
+use store::bootstrap::BootstrapError;
+
+use crate::config::Config;
+use crate::say;
+
+/// Connections that a cluster of ours accepts beyond those of the pool: the store's own, backups, people.
+const BESIDE_THE_POOL: u32 = 60;
+
+/// Why databases of ours cannot be brought up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateError {
+    /// A schema cannot be.
+    #[error(transparent)]
+    Migration(#[from] MigrationError),
+    /// They cannot be made one installation.
+    #[error(transparent)]
+    Identity(#[from] BootstrapError),
+    /// A login is missing.
+    #[error(transparent)]
+    Login(#[from] ClusterError),
+}
+
+/// The databases that the configuration names; those of our own are started, telling the person who waits what takes
+/// time.
+///
+/// # Errors
+/// [`ClusterError`]. Nothing is asked of external databases yet.
+pub async fn open(config: &Config) -> Result<Databases, ClusterError> {
+    if let Some(external) = &config.databases.external {
+        return Ok(Databases::External(external.clone()));
+    }
+    let mut options = Options::new(&config.data_dir);
+    options.binaries = config.pg_bin.clone();
+    let most = config.databases.pools.iter().map(|pool| pool.max_connections).max().unwrap_or_default();
+    options.max_connections = options.max_connections.max(most + BESIDE_THE_POOL);
+    let clusters = Clusters::start(options, |progress| match progress {
+        // Routine, and over in a moment.
+        Progress::Starting(_) | Progress::Ready(_) => tracing::debug!("{progress}"),
+        Progress::Binaries { .. }
+        | Progress::Account(_)
+        | Progress::Elsewhere { .. }
+        | Progress::Initialising(_)
+        | Progress::StillStarting(..)
+        | Progress::Adopted { .. } => say::progress(format_args!("  {progress}")),
+    });
+    Ok(Databases::Embedded(Box::new(clusters.await?)))
+}
+
+/// Brings databases of our own up to date, side by side, and makes them one installation. External ones are migrated
+/// by whoever may: the server has not their owner's password.
+///
+/// # Errors
+/// [`UpdateError`], the first of them.
+pub async fn update(databases: &Databases) -> Result<(), UpdateError> {
+    if databases.are_external() {
+        return Ok(());
+    }
+    let owners = databases.every(Role::Owner)?;
+    let migrations = Migrations::embedded()?;
+    let up = |database: Database| {
+        let (owner, migrations) = (&owners[database.index()], &migrations);
+        async move { migrations.up(database, owner).await.map(|applied| (database, applied)) }
+    };
+    let (auth, phi, clinical) =
+        tokio::try_join!(up(Database::Auth), up(Database::Phi), up(Database::Clinical))?;
+    for (database, applied) in [auth, phi, clinical] {
+        if !applied.is_empty() {
+            tracing::info!(%database, ?applied, "migrated");
+        }
+    }
+    store::bootstrap::ensure_identity(&owners).await?;
+    Ok(())
+}
+
+/// The folder of what lasts beside the databases: the master key and the password file.
+///
+/// # Errors
+/// [`ClusterError::File`] where it cannot be made.
+pub fn data_dir(config: &Config, databases: &Databases) -> Result<PathBuf, ClusterError> {
+    match databases.clusters() {
+        Some(clusters) => Ok(clusters.data_dir().to_path_buf()),
+        None => {
+            let folder = &config.data_dir;
+            let made = fs::create_dir_all(folder);
+            made.map_err(|source| ClusterError::File { doing: "create", path: folder.clone(), source })?;
+            Ok(folder.clone())
+        }
+    }
+}
+
+/// Where a database is, for a question to a person.
+pub fn place(config: &Config, database: Database) -> String {
+    match &config.databases.external {
+        None => config.data_dir.display().to_string(),
+        Some(external) => {
+            let login = &external[database.index()].app;
+            match &login.host {
+                Host::Socket(folder) => format!("{} ({})", login.database, folder.display()),
+                Host::Name(name) => format!("{} on {name}:{}", login.database, login.port),
+            }
+        }
+    }
+}
