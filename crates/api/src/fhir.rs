@@ -23,7 +23,10 @@ mod written;
 
 pub(crate) use answer::if_match;
 pub(crate) use query::encode as encode_query;
-pub(crate) use shapes::{AnyParameters, OperationOutcomeBody, Resource};
+pub(crate) use shapes::{
+    BundleDone, BundleToDo, Capabilities, HistoryParameters, Matches, OperationOutcomeBody,
+    Presentation as PresentationParameters, Resource, SearchParameters, Versions, issue_code,
+};
 
 use std::sync::Arc;
 

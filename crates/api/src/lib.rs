@@ -7,6 +7,7 @@
 mod administration;
 mod body;
 mod capability;
+mod docs;
 mod edge;
 mod failure;
 mod fhir;

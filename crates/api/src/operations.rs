@@ -4,8 +4,8 @@ use axum::extract::FromRef;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::health::{self, Readiness};
-use crate::openapi;
 use crate::policy::OperationsEndpoint as Endpoint;
+use crate::{docs, openapi};
 
 /// The handler of an endpoint.
 pub(crate) fn handler<S>(endpoint: Endpoint, filter: MethodFilter) -> MethodRouter<S>
@@ -17,5 +17,7 @@ where
         Endpoint::Live => on(filter, health::live),
         Endpoint::Ready => on(filter, health::ready),
         Endpoint::OpenApi => on(filter, openapi::openapi),
+        Endpoint::Docs => on(filter, docs::page),
+        Endpoint::DocsFile => on(filter, docs::file),
     }
 }

@@ -177,7 +177,18 @@ mod tests {
     fn only_these_routes_are_open_to_anybody() {
         let open: Vec<_> =
             table().filter(|rule| rule.policy == Policy::Public).map(|rule| rule.path).collect();
-        assert_eq!(open, ["/healthz", "/readyz", "/openapi.json", "/api/v1/auth/login", "/fhir/R4/metadata"]);
+        assert_eq!(
+            open,
+            [
+                "/healthz",
+                "/readyz",
+                "/openapi.json",
+                "/docs",
+                "/docs/{release}/{file}",
+                "/api/v1/auth/login",
+                "/fhir/R4/metadata"
+            ]
+        );
     }
 
     #[test]

@@ -36,6 +36,9 @@ macro_rules! issue_types {
         }
 
         impl IssueType {
+            /// All of them.
+            pub const ALL: &[IssueType] = &[$(IssueType::$name),+];
+
             /// FHIR's code.
             pub const fn code(self) -> &'static str {
                 match self { $(IssueType::$name => $code,)+ }

@@ -32,16 +32,20 @@ impl Door {
 
 /// Problem details (RFC 9457). The type is left out, which means `about:blank`: the title is the status.
 #[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub(crate) struct Problem {
     /// The status in words.
     title: String,
     /// The status.
+    #[schemars(range(min = 400, max = 599))]
     status: u16,
-    /// What is wrong and how to right it.
+    /// What is wrong and how to right it; quotes nothing that is stored.
     detail: String,
     /// The FHIR IssueType, which is finer than the status.
+    #[schemars(schema_with = "crate::fhir::issue_code")]
     code: String,
     /// Names the request in the server's log.
+    #[schemars(with = "uuid::Uuid")]
     request_id: String,
     /// Which members of the body are wrong, where it is about members.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -51,8 +55,10 @@ pub(crate) struct Problem {
 
 /// A member of the body that is wrong.
 #[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct MemberError {
-    /// Where it is (JSON pointer, RFC 6901).
+    /// Where it is (JSON pointer, RFC 6901); `/` is the body as a whole.
+    #[schemars(example = &"/family_name")]
     pointer: String,
     /// What is wrong with it.
     detail: String,

@@ -4,7 +4,10 @@ use domain::audit::Action;
 use kernel::limits;
 
 use super::{Answer, Content, Documentation, Permission, Policy, RequestHeader, Rule, Shape, Verb};
-use crate::fhir::{AnyParameters, Resource};
+use crate::fhir::{
+    BundleDone, BundleToDo, Capabilities, HistoryParameters, Matches, PresentationParameters, Resource,
+    SearchParameters, Versions,
+};
 
 /// What can be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,11 +39,20 @@ const READ: Policy = Policy::Permissions(&[Permission::RecordRead]);
 const WRITE: Policy = Policy::Permissions(&[Permission::RecordWrite]);
 const BOTH: Policy = Policy::Permissions(&[Permission::RecordRead, Permission::RecordWrite]);
 
-/// FHIR JSON.
-const RESOURCE: Content =
-    Content { media_types: &["application/fhir+json", "application/json"], shape: Shape::of::<Resource>() };
+/// What is taken: FHIR JSON, whatever it is called.
+const fn taken(shape: Shape) -> Content {
+    Content { media_types: &["application/fhir+json", "application/json"], shape }
+}
+
+/// What is given.
+const fn given(shape: Shape) -> Content {
+    Content { media_types: &["application/fhir+json"], shape }
+}
+
+const RESOURCE: Shape = Shape::of::<Resource>();
 const FORM: Content =
-    Content { media_types: &["application/x-www-form-urlencoded"], shape: Shape::of::<AnyParameters>() };
+    Content { media_types: &["application/x-www-form-urlencoded"], shape: Shape::of::<SearchParameters>() };
+const PRESENTATION: Shape = Shape::of::<PresentationParameters>();
 
 const IF_MATCH: RequestHeader = RequestHeader {
     name: "If-Match",
@@ -61,18 +73,45 @@ const ONLY_CREATE: RequestHeader =
     RequestHeader { name: "If-None-Match", description: "`*`: only create.", required: false };
 const PREFER: RequestHeader = RequestHeader {
     name: "Prefer",
-    description: "`return=minimal`, `return=representation`, `return=OperationOutcome`; `handling=lenient`.",
+    description: "`return=representation` (the default), `return=OperationOutcome`, or `return=minimal`: no body.",
+    required: false,
+};
+const HANDLING: RequestHeader = RequestHeader {
+    name: "Prefer",
+    description: "`handling=lenient` leaves parameters out that are not supported, and says so in the Bundle; else \
+        they are refused.",
+    required: false,
+};
+const HANDLING_AND_RETURN: RequestHeader = RequestHeader {
+    name: "Prefer",
+    description: "`return=representation` puts the written resources into the answer; `handling=lenient` is for the \
+        searches among the entries.",
     required: false,
 };
 
-const fn answer(status: u16, description: &'static str, headers: &'static [&'static str]) -> Answer {
-    Answer { status, description, content: Some(RESOURCE), headers }
+const fn answer(
+    status: u16,
+    description: &'static str,
+    shape: Shape,
+    headers: &'static [&'static str],
+) -> Answer {
+    Answer { status, description, content: Some(given(shape)), headers }
 }
 
 const VERSIONED: &[&str] = &["ETag", "Last-Modified"];
 const LOCATED: &[&str] = &["Location", "ETag", "Last-Modified"];
-const SETTLING: Answer =
-    answer(202, "Decided and not to be lost, but not visible in every database yet.", &[]);
+const UNCHANGED: Answer =
+    Answer { status: 304, description: "The client has it.", content: None, headers: VERSIONED };
+
+/// A write whose halves are not visible everywhere yet.
+const fn settling(shape: Shape) -> Answer {
+    answer(
+        202,
+        "Decided and not to be lost, but not visible in every database yet.",
+        shape,
+        &["X-Transaction-Id"],
+    )
+}
 
 const fn record(
     endpoint: Endpoint,
@@ -86,11 +125,24 @@ const fn record(
     Rule::new(endpoint, verb, path, policy, operation, documentation).about_patients()
 }
 
-const BUNDLE_ANSWERS: &[Answer] = &[answer(200, "A Bundle with an answer for each entry.", &[]), SETTLING];
+const SEARCHING: &str = "\
+All parameters must hold. Which types have which parameter stands with the parameter and in the CapabilityStatement; \
+one that a type does not have is refused by name. Chains, `_has`, `_include`, `_revinclude`, `_summary`, `_elements` \
+and modifiers other than the type of a reference are not supported.";
+
+const DONE: Shape = Shape::of::<BundleDone>();
+const BUNDLE_ANSWERS: &[Answer] =
+    &[answer(200, "A Bundle with an answer for each entry.", DONE, &[]), settling(DONE)];
 const BUNDLE: Documentation = Documentation::new(TAG, "A batch or transaction Bundle", BUNDLE_ANSWERS)
-    .headers(&[PREFER])
-    .body(RESOURCE)
-    .refuses(&[404, 409, 412, 422]);
+    .describe(
+        "A transaction is done wholly, in all three databases, or not at all; the entries of a batch stand each for \
+         itself. Entries may refer to each other by `fullUrl` (`urn:uuid:`), and to records by a search that matches \
+         one (`Patient?identifier=...`).",
+    )
+    .query(PRESENTATION)
+    .headers(&[HANDLING_AND_RETURN])
+    .body(taken(Shape::of::<BundleToDo>()))
+    .refuses(&[404, 409, 410, 412, 422]);
 
 const fn bundle(path: &'static str) -> Rule {
     Rule {
@@ -109,7 +161,12 @@ pub(super) const RULES: &[Rule] = &[
             "/fhir/R4/metadata",
             Policy::Public,
             "record.metadata",
-            Documentation::new(TAG, "The CapabilityStatement", &[answer(200, "What this server does.", &[])]),
+            Documentation::new(
+                TAG,
+                "The CapabilityStatement",
+                &[answer(200, "What this server does.", Shape::of::<Capabilities>(), &[])],
+            )
+            .query(PRESENTATION),
         )
     },
     bundle("/fhir/R4"),
@@ -124,14 +181,19 @@ pub(super) const RULES: &[Rule] = &[
             TAG,
             "Create a record",
             &[
-                answer(201, "Created.", LOCATED),
-                answer(200, "A record meets `If-None-Exist`: nothing was created.", LOCATED),
-                SETTLING,
+                answer(201, "Created.", RESOURCE, LOCATED),
+                answer(200, "A record meets `If-None-Exist`: nothing was created.", RESOURCE, VERSIONED),
+                settling(RESOURCE),
             ],
         )
+        .describe(
+            "The server makes the id. What the record refers to must be there. The type decides the database that it \
+             is stored in.",
+        )
+        .query(PRESENTATION)
         .headers(&[IF_NONE_EXIST, PREFER])
-        .body(RESOURCE)
-        .refuses(&[404, 409, 412, 422]),
+        .body(taken(RESOURCE))
+        .refuses(&[404, 409, 410, 412, 422]),
     ),
     record(
         Endpoint::Search,
@@ -139,10 +201,15 @@ pub(super) const RULES: &[Rule] = &[
         "/fhir/R4/{type}",
         READ,
         "record.search",
-        Documentation::new(TAG, "Search records of a type", &[answer(200, "A page of what matches.", &[])])
-            .query(Shape::of::<AnyParameters>())
-            .headers(&[PREFER])
-            .refuses(&[404, 422]),
+        Documentation::new(
+            TAG,
+            "Search records of a type",
+            &[answer(200, "A page of what matches.", Shape::of::<Matches>(), &[])],
+        )
+        .describe(SEARCHING)
+        .query(Shape::of::<SearchParameters>())
+        .headers(&[HANDLING])
+        .refuses(&[404, 422]),
     )
     .acting(Action::Execute),
     record(
@@ -154,10 +221,11 @@ pub(super) const RULES: &[Rule] = &[
         Documentation::new(
             TAG,
             "Search records of a type, the parameters out of sight",
-            &[answer(200, "A page of what matches.", &[])],
+            &[answer(200, "A page of what matches.", Shape::of::<Matches>(), &[])],
         )
-        .query(Shape::of::<AnyParameters>())
-        .headers(&[PREFER])
+        .describe("As the search by GET; parameters in a body are in no log of addresses. Both may be given.")
+        .query(PRESENTATION)
+        .headers(&[HANDLING])
         .body(FORM)
         .refuses(&[404, 422]),
     )
@@ -172,10 +240,11 @@ pub(super) const RULES: &[Rule] = &[
             TAG,
             "Read a record",
             &[
-                answer(200, "The current version.", VERSIONED),
-                Answer { status: 304, description: "The client has it.", content: None, headers: VERSIONED },
+                answer(200, "The current version.", RESOURCE, VERSIONED),
+                UNCHANGED,
             ],
         )
+        .query(PRESENTATION)
         .headers(&[IF_NONE_MATCH])
         .refuses(&[404, 410]),
     ),
@@ -188,11 +257,17 @@ pub(super) const RULES: &[Rule] = &[
         Documentation::new(
             TAG,
             "Replace a record, or create it under this id",
-            &[answer(200, "Replaced.", LOCATED), answer(201, "Created.", LOCATED), SETTLING],
+            &[
+                answer(200, "Replaced.", RESOURCE, VERSIONED),
+                answer(201, "Created.", RESOURCE, LOCATED),
+                settling(RESOURCE),
+            ],
         )
+        .describe("The body's `id` must be that of the path.")
+        .query(PRESENTATION)
         .headers(&[IF_MATCH, ONLY_CREATE, PREFER])
-        .body(RESOURCE)
-        .refuses(&[404, 409, 412, 422]),
+        .body(taken(RESOURCE))
+        .refuses(&[404, 409, 410, 412, 422]),
     ),
     record(
         Endpoint::Delete,
@@ -204,13 +279,24 @@ pub(super) const RULES: &[Rule] = &[
             TAG,
             "Delete a record",
             &[
-                Answer { status: 204, description: "Deleted.", content: None, headers: &["ETag"] },
-                answer(200, "Deleted; the outcome was asked for.", &["ETag"]),
-                SETTLING,
+                Answer {
+                    status: 204,
+                    description: "There is no such record now, whether or not there was one.",
+                    content: None,
+                    headers: VERSIONED,
+                },
+                Answer {
+                    status: 202,
+                    description: "Decided and not to be lost, but not visible in every database yet.",
+                    content: None,
+                    headers: &["X-Transaction-Id"],
+                },
             ],
         )
-        .headers(&[IF_MATCH, PREFER])
-        .refuses(&[404, 409, 412, 422]),
+        .describe("Its versions stay readable.")
+        .query(PRESENTATION)
+        .headers(&[IF_MATCH])
+        .refuses(&[404, 409, 412]),
     ),
     record(
         Endpoint::History,
@@ -218,9 +304,13 @@ pub(super) const RULES: &[Rule] = &[
         "/fhir/R4/{type}/{id}/_history",
         READ,
         "record.history",
-        Documentation::new(TAG, "All versions of a record", &[answer(200, "A page of versions.", &[])])
-            .query(Shape::of::<AnyParameters>())
-            .refuses(&[404]),
+        Documentation::new(
+            TAG,
+            "All versions of a record",
+            &[answer(200, "A page of versions, newest first.", Shape::of::<Versions>(), &[])],
+        )
+        .query(Shape::of::<HistoryParameters>())
+        .refuses(&[404]),
     ),
     record(
         Endpoint::VersionRead,
@@ -232,10 +322,11 @@ pub(super) const RULES: &[Rule] = &[
             TAG,
             "One version of a record",
             &[
-                answer(200, "That version.", VERSIONED),
-                Answer { status: 304, description: "The client has it.", content: None, headers: VERSIONED },
+                answer(200, "That version.", RESOURCE, VERSIONED),
+                UNCHANGED,
             ],
         )
+        .query(PRESENTATION)
         .headers(&[IF_NONE_MATCH])
         .refuses(&[404, 410]),
     ),

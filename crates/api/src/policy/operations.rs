@@ -1,6 +1,6 @@
 //! Health and documents: for whoever runs the server or writes to it.
 
-use super::{Answer, Content, Documentation, Policy, Rule, Verb};
+use super::{Answer, Content, Documentation, Policy, RequestHeader, Rule, Shape, Verb};
 use crate::health::{Live, Ready};
 use crate::openapi::OpenApi;
 
@@ -13,6 +13,10 @@ pub enum Endpoint {
     Ready,
     /// The OpenAPI document.
     OpenApi,
+    /// The same for people.
+    Docs,
+    /// A file of that page.
+    DocsFile,
 }
 
 const fn open(
@@ -26,6 +30,18 @@ const fn open(
 }
 
 const TAG: &str = "Operations";
+
+const PAGE: Content = Content { media_types: &["text/html"], shape: Shape::of::<String>() };
+const FILE: Content =
+    Content { media_types: &["text/javascript", "text/css", "image/png"], shape: Shape::of::<String>() };
+const KEPT: &[&str] = &["ETag", "Cache-Control"];
+const UNCHANGED: Answer =
+    Answer { status: 304, description: "The client has it.", content: None, headers: KEPT };
+const IF_NONE_MATCH: RequestHeader = RequestHeader {
+    name: "If-None-Match",
+    description: "The `ETag` of what the client has already.",
+    required: false,
+};
 
 pub(super) const RULES: &[Rule] = &[
     open(
@@ -64,5 +80,28 @@ pub(super) const RULES: &[Rule] = &[
         "/openapi.json",
         "documents.openapi",
         Documentation::new(TAG, "This document", &[Answer::ok("OpenAPI 3.1.", Content::json::<OpenApi>())]),
+    ),
+    open(
+        Endpoint::Docs,
+        "/docs",
+        "documents.page",
+        Documentation::new(
+            TAG,
+            "This document for people (Swagger UI)",
+            &[Answer::ok("A page.", PAGE).with_headers(KEPT), UNCHANGED],
+        )
+        .headers(&[IF_NONE_MATCH]),
+    ),
+    open(
+        Endpoint::DocsFile,
+        "/docs/{release}/{file}",
+        "documents.file",
+        Documentation::new(
+            TAG,
+            "A file of that page",
+            &[Answer::ok("The file.", FILE).with_headers(KEPT), UNCHANGED],
+        )
+        .headers(&[IF_NONE_MATCH])
+        .refuses(&[404]),
     ),
 ];

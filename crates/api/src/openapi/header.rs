@@ -1,0 +1,100 @@
+//! Headers of answers.
+
+use serde_json::{Map, Value, json};
+
+/// A header that an answer may carry.
+struct Header {
+    name: &'static str,
+    description: &'static str,
+    /// Whether each answer that names it carries it.
+    always: bool,
+    example: &'static str,
+}
+
+/// Headers of every answer.
+const EVERYWHERE: &[&str] = &["X-Request-Id"];
+
+const HEADERS: &[Header] = &[
+    Header {
+        name: "X-Request-Id",
+        description: "Names the request in the server's log and in the audit trail.",
+        always: true,
+        example: "0197c1a0-7a5e-7c3b-9d2f-3b6a1c8e4f10",
+    },
+    Header {
+        name: "ETag",
+        description: "The version, to be sent as `If-Match` or `If-None-Match`.",
+        always: false,
+        example: "W/\"3\"",
+    },
+    Header {
+        name: "Last-Modified",
+        description: "When this version was written.",
+        always: false,
+        example: "Sat, 21 Nov 2026 09:30:00 GMT",
+    },
+    Header {
+        name: "Location",
+        description: "Where it is found.",
+        always: true,
+        example: "/fhir/R4/Patient/p1/_history/1",
+    },
+    Header {
+        name: "Link",
+        description: "The next page, as `rel=\"next\"`; not on the last.",
+        always: false,
+        example: "</api/v1/patients?cursor=abc>; rel=\"next\"",
+    },
+    Header {
+        name: "Retry-After",
+        description: "Seconds after which the request may be repeated. Where it is missing, look first whether the \
+            request was done.",
+        always: false,
+        example: "2",
+    },
+    Header {
+        name: "WWW-Authenticate",
+        description: "How to log in (RFC 6750).",
+        always: true,
+        example: "Bearer realm=\"salus\"",
+    },
+    Header {
+        name: "X-Transaction-Id",
+        description: "The transaction that is decided, but not yet visible in every database.",
+        always: true,
+        example: "0197c1a0-7a5e-7c3b-9d2f-3b6a1c8e4f10",
+    },
+    Header {
+        name: "Cache-Control",
+        description: "How long the answer may be kept.",
+        always: true,
+        example: "public, max-age=31536000, immutable",
+    },
+];
+
+/// The headers of an answer, those of every answer included.
+pub(super) fn of(names: impl Iterator<Item = &'static str>) -> Value {
+    EVERYWHERE
+        .iter()
+        .copied()
+        .chain(names)
+        .map(|name| (name.to_owned(), json!({ "$ref": format!("#/components/headers/{name}") })))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+/// The headers that these operations and refusals refer to, for `components`.
+pub(super) fn components(referring: &[&Value]) -> Value {
+    let text: String = referring.iter().map(ToString::to_string).collect();
+    let referred = |header: &&Header| text.contains(&format!("\"#/components/headers/{}\"", header.name));
+    let component = |header: &Header| {
+        json!({
+            "description": header.description,
+            "required": header.always,
+            "schema": { "type": "string" },
+            "example": header.example,
+        })
+    };
+    let headers = HEADERS.iter().filter(referred);
+    headers.map(|header| (header.name.to_owned(), component(header))).collect::<Map<_, _>>().into()
+}

@@ -1,0 +1,48 @@
+//! The groups that operations are shown in.
+
+use serde_json::{Value, json};
+
+use crate::policy::Rule;
+
+/// What each group is about.
+const TAGS: &[(&str, &str)] = &[
+    ("Operations", "Health, and documents for whoever writes to the server. Nothing here needs a login."),
+    ("Session", "Logging in, and who one is."),
+    (
+        "FHIR R4",
+        "Records of all 146 types over the RESTful API of FHIR R4 (https://hl7.org/fhir/R4/http.html): JSON only. What \
+         is stored here and what the typed door shows are the same records.",
+    ),
+];
+
+/// The groups of these rules, in the order in which they appear.
+pub(super) fn tags(rules: impl Iterator<Item = &'static Rule>) -> Value {
+    let mut names: Vec<&str> = Vec::new();
+    for rule in rules {
+        if !names.contains(&rule.documentation.tag) {
+            names.push(rule.documentation.tag);
+        }
+    }
+    let described = |name: &&str| {
+        let text = TAGS.iter().find(|(tag, _)| tag == name).map_or("", |(_, text)| *text);
+        json!({ "name": name, "description": text })
+    };
+    names.iter().map(described).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_group_is_described_and_every_description_is_of_a_group() {
+        let tags = tags(crate::policy::table());
+        let tags = tags.as_array().unwrap();
+        for tag in tags {
+            assert_ne!(tag["description"], "", "{}: describe it in TAGS", tag["name"]);
+        }
+        for (name, _) in TAGS {
+            assert!(tags.iter().any(|tag| tag["name"] == *name), "{name}: no route is in this group");
+        }
+    }
+}
