@@ -13,7 +13,6 @@ mod load;
 mod loaded;
 mod meter;
 mod phases;
-mod random;
 mod report;
 mod server;
 

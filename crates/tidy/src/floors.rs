@@ -10,6 +10,7 @@ use crate::workspace::{Crate, Kind};
 pub const FLOORS: &[(&str, &[&str])] = &[
     ("kernel", &[]),
     ("coordinator", &["kernel"]),
+    ("demo", &[]),
     ("fhir", &["kernel"]),
     ("identity", &["kernel"]),
     ("openehr", &["kernel"]),
@@ -28,7 +29,10 @@ pub const FLOORS: &[(&str, &[&str])] = &[
     ("api", &["domain", "fhir", "identity", "kernel", "openehr", "seal", "services", "store"]),
     (
         "server",
-        &["api", "cluster", "domain", "fhir", "identity", "kernel", "openehr", "seal", "services", "store"],
+        &[
+            "api", "cluster", "demo", "domain", "fhir", "identity", "kernel", "openehr", "seal", "services",
+            "store",
+        ],
     ),
     (
         "test-support",
@@ -38,7 +42,8 @@ pub const FLOORS: &[(&str, &[&str])] = &[
 ];
 
 /// The crates that compute and do nothing else.
-pub const PURE: [&str; 7] = ["kernel", "domain", "fhir", "openehr", "coordinator", "seal", "identity"];
+pub const PURE: [&str; 8] =
+    ["kernel", "domain", "fhir", "openehr", "coordinator", "seal", "identity", "demo"];
 
 /// What reaches outside of the process. `std::env` is among them: configuration is parsed once, in `server`.
 const OUTSIDE_PATHS: [&str; 8] =

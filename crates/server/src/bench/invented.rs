@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use serde_json::{Value, json};
 
-use super::random::Random;
+use demo::random::Random;
 
 /// Encounters of each patient.
 const ENCOUNTERS: u64 = 12;
@@ -157,7 +157,7 @@ fn entry(full_url: &str, resource: Value) -> Value {
 
 fn uuid(random: &mut Random) -> uuid::Uuid {
     uuid::Builder::from_random_bytes(
-        (u128::from(random.next()) << 64 | u128::from(random.next())).to_be_bytes(),
+        (u128::from(random.number()) << 64 | u128::from(random.number())).to_be_bytes(),
     )
     .into_uuid()
 }

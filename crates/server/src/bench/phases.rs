@@ -20,12 +20,12 @@ use super::error::BenchError;
 use super::load::{Worker, measure};
 use super::loaded::Loaded;
 use super::meter::Meter;
-use super::random::Random;
 use super::report::{Report, Row};
 use super::server::Server;
 use super::{BenchOptions, import, invented};
 use crate::config::Config;
 use crate::{administrator, master_key};
+use demo::random::Random;
 
 /// Different searches, at the most, that a phase asks in turn.
 const SEARCHES: usize = 2_000;
@@ -231,7 +231,7 @@ impl Bench {
         for _ in 0..BODIES {
             let patient = random.pick(&loaded.patients).ok_or(BenchError::NoSuchData("Patient"))?;
             let resource = invented::observation(&mut random.clone(), patient);
-            random.next();
+            random.number();
             let about = session.patient(patient).await?;
             let about = about.ok_or_else(|| BenchError::BaselineMissed(format!("Patient/{patient}")))?;
             rows.push((vec![import::prepare(&mut session, observation, &resource)?], about));
