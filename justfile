@@ -24,9 +24,38 @@ bench *arguments:
 prepare *arguments:
     cargo run --quiet -p cluster --example prepare -- {{arguments}}
 
+# Applies what is pending to all three databases and keeps the message: just migrate "why", just migrate "why" --backup.
+migrate why="" *arguments:
+    cargo run --quiet -- migrate up {{ if why == "" { "" } else { "--why " + quote(why) } }} {{arguments}}
+
+# Makes the pair of files of a new migration of auth, phi, clinical or every: just migrate-new phi "add consent".
+migrate-new database what:
+    cargo run --quiet -p tidy --example new_migration -- {{database}} {{quote(what)}}
+
 # Lists new migrations as merged: from then on a test fails when one of them changes.
 migrate-freeze:
     cargo run --quiet -p tidy --example freeze
+
+# Deletes the databases of .salus/, the keys and the password file, after asking.
+reset *arguments:
+    cargo run --quiet -- reset {{arguments}}
+
+# Dumps the three databases at one point, while the server runs or not: just backup --to /mnt/backups --keep 7.
+backup *arguments:
+    cargo run --quiet -- backup {{arguments}}
+
+# Puts a backup in the place of the databases; the server must be stopped: just restore FOLDER --force.
+restore *arguments:
+    cargo run --quiet -- restore {{arguments}}
+
+# Builds the images and starts the three databases and the server in containers; waits until they are healthy.
+up *arguments:
+    deploy/compose-env.sh
+    docker compose --file compose.dev.yml --env-file .salus/compose.env up --build --detach --wait {{arguments}}
+
+# Stops the containers; the data stays, unless --volumes is given.
+down *arguments:
+    docker compose --file compose.dev.yml --env-file .salus/compose.env --profile tools down {{arguments}}
 
 # Formats the sources.
 fmt:

@@ -1,9 +1,12 @@
 //! Roles, databases and the few marks that only a superuser can set. Everything here may run again at any
 //! time.
 
+use std::time::Duration;
+
 use kernel::{Database, Secret};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, raw_sql};
+use tokio::time::{Instant, sleep};
 
 use crate::error::ClusterError;
 
@@ -52,13 +55,15 @@ impl Role {
 
 /// The roles of every cluster. `salus_keys` (sealing anew) and `salus_gc` (forgetting old decisions) only
 /// carry grants of migrations; whoever uses them must be made a member by a later migration of the superuser.
+/// `salus_backup` reads everything, past row security, and may hold decisions up; where the program has no superuser
+/// it takes backups, and is given a login for that.
 /// The app's time-outs bound how long a lost client can hold locks; each operation sets tighter ones.
 const ROLES: &str = "
     do $$
     declare
         wanted text;
     begin
-        foreach wanted in array array['salus_owner', 'salus_app', 'salus_keys', 'salus_gc'] loop
+        foreach wanted in array array['salus_owner', 'salus_app', 'salus_keys', 'salus_gc', 'salus_backup'] loop
             if not exists (select from pg_catalog.pg_roles where rolname = wanted) then
                 execute pg_catalog.format('create role %I', wanted);
             end if;
@@ -69,6 +74,8 @@ const ROLES: &str = "
     alter role salus_app login nosuperuser nocreatedb nocreaterole noreplication nobypassrls;
     alter role salus_keys nologin nosuperuser nocreatedb nocreaterole noreplication nobypassrls;
     alter role salus_gc nologin nosuperuser nocreatedb nocreaterole noreplication nobypassrls;
+    alter role salus_backup nosuperuser nocreatedb nocreaterole noreplication bypassrls;
+    grant pg_read_all_data to salus_backup;
     alter role salus_app set statement_timeout = '5s';
     alter role salus_app set lock_timeout = '2s';
     alter role salus_app set idle_in_transaction_session_timeout = '10s';
@@ -99,7 +106,7 @@ const PREPARE: &str = "
     begin
         execute pg_catalog.format('alter database %I owner to salus_owner', current_database());
         execute pg_catalog.format('revoke all on database %I from public', current_database());
-        execute pg_catalog.format('grant connect on database %I to salus_app', current_database());
+        execute pg_catalog.format('grant connect on database %I to salus_app, salus_backup', current_database());
     end
     $$;
     revoke all on schema public from public;
@@ -107,7 +114,35 @@ const PREPARE: &str = "
     revoke execute on function pg_catalog.lo_creat(integer) from public;
     revoke execute on function pg_catalog.lo_create(oid) from public;
     revoke execute on function pg_catalog.lo_from_bytea(oid, bytea) from public;
+    grant execute on function pg_catalog.pg_create_restore_point(text) to salus_backup;
+    grant execute on function pg_catalog.pg_switch_wal() to salus_backup;
 ";
+
+/// How often a cluster that reads its log back is asked whether it is through.
+const ASK_EVERY: Duration = Duration::from_millis(100);
+
+/// Waits until a cluster accepts writes. One that recovers to a named point accepts connections before it is there.
+/// Answers whether it did in time.
+pub(crate) async fn until_writable(
+    database: Database,
+    options: &PgConnectOptions,
+    within: Duration,
+) -> Result<bool, ClusterError> {
+    let doing = ClusterError::sql(database, "asking whether it still recovers");
+    let deadline = Instant::now() + within;
+    let mut connection = connect(database, &options.clone().database("postgres")).await?;
+    loop {
+        let recovers: bool = sqlx::query_scalar("select pg_is_in_recovery()")
+            .fetch_one(&mut connection)
+            .await
+            .map_err(&doing)?;
+        if !recovers || Instant::now() > deadline {
+            connection.close().await.map_err(&doing)?;
+            return Ok(!recovers);
+        }
+        sleep(ASK_EVERY).await;
+    }
+}
 
 /// Makes roles and the database of one cluster, or repairs what is missing. `options` lead to the cluster as
 /// its superuser; the database they name is ignored.
@@ -161,4 +196,25 @@ pub async fn prepare_database(database: Database, superuser: &PgConnectOptions) 
 
 async fn connect(database: Database, options: &PgConnectOptions) -> Result<PgConnection, ClusterError> {
     options.connect().await.map_err(ClusterError::sql(database, "logging in as its superuser"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_databases_in_containers_are_made_by_the_same_statements() {
+        let made = include_str!("../../../deploy/postgres/10-salus.sql");
+        let mut wanted = String::from(
+            "-- Roles and marks of each database, as the server makes them in clusters of its own: the same statements, which\n\
+             -- a test compares. Run once by the image, as its superuser, in the database POSTGRES_DB.\n",
+        );
+        for text in [ROLES, PREPARE] {
+            for line in text.lines().skip(1).filter(|line| !line.trim().is_empty()) {
+                wanted.push_str(line.strip_prefix("    ").unwrap());
+                wanted.push('\n');
+            }
+        }
+        assert_eq!(made, wanted);
+    }
 }

@@ -241,7 +241,11 @@ async fn open(
             spec.start(progress).await?
         }
     };
-    bootstrap::run(database, &spec.options(Role::Superuser, "postgres"), &spec.passwords).await?;
+    let superuser = spec.options(Role::Superuser, "postgres");
+    if !bootstrap::until_writable(database, &superuser, spec.start_timeout).await? {
+        return Err(spec.too_slow("end its recovery", spec.start_timeout));
+    }
+    bootstrap::run(database, &superuser, &spec.passwords).await?;
     progress(Progress::Ready(database));
     Ok(Supervised::begin(spec, postmaster))
 }

@@ -180,10 +180,7 @@ pub enum ClusterError {
 
 impl ClusterError {
     /// For `map_err` after a file operation on `path`.
-    pub(crate) fn file(
-        doing: &'static str,
-        path: impl AsRef<Path>,
-    ) -> impl FnOnce(io::Error) -> ClusterError {
+    pub fn file(doing: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> ClusterError {
         let path = path.as_ref().to_path_buf();
         move |source| ClusterError::File { doing, path, source }
     }

@@ -111,7 +111,7 @@ fn parse_version(text: &str) -> Option<(u32, String)> {
 }
 
 /// The places where packages put the server programs on Debian, Fedora, Homebrew and Postgres.app.
-fn usual_folders() -> Vec<PathBuf> {
+pub(crate) fn usual_folders() -> Vec<PathBuf> {
     let mut folders = Vec::new();
     for major in (OLDEST_MAJOR..=NEWEST_MAJOR).rev() {
         folders.push(format!("/usr/lib/postgresql/{major}/bin"));

@@ -6,6 +6,7 @@
 //! refreshed with the clusters that this crate starts. Depends on kernel only. Read [`clusters`] first.
 
 mod account;
+pub mod backup;
 mod bootstrap;
 pub mod clusters;
 mod error;
@@ -14,6 +15,7 @@ mod install;
 mod login;
 mod marker;
 pub mod migrate;
+pub mod operations;
 mod place;
 mod postmaster;
 mod process;

@@ -199,6 +199,14 @@ impl Migrations {
         Ok(status.collect())
     }
 
+    /// Whether this program has a migration of this version and fingerprint, so that a database that carries it can be
+    /// served.
+    pub fn knows(&self, database: Database, version: i64, checksum: &[u8]) -> bool {
+        let mut ups =
+            self.migrators[database.index()].iter().filter(|each| each.migration_type.is_up_migration());
+        ups.any(|known| known.version == version && *known.checksum == *checksum)
+    }
+
     /// The applied versions, oldest first, each checked against the migration that we know by its number.
     async fn applied(
         &self,

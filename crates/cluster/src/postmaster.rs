@@ -217,7 +217,7 @@ impl Spec {
         tails.collect::<Vec<_>>().join("\n")
     }
 
-    fn too_slow(&self, doing: &'static str, after: Duration) -> ClusterError {
+    pub(crate) fn too_slow(&self, doing: &'static str, after: Duration) -> ClusterError {
         ClusterError::TooSlow {
             database: self.database,
             doing,

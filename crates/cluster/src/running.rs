@@ -9,6 +9,7 @@ use sqlx::postgres::PgConnectOptions;
 
 use crate::bootstrap::Role;
 use crate::error::ClusterError;
+use crate::login::Login;
 use crate::marker::Marker;
 use crate::postmaster::login;
 use crate::process::{PidFile, is_postmaster_of};
@@ -36,13 +37,21 @@ impl Running {
         }
     }
 
+    /// How to log in to a database as a role, for programs other than the driver too.
+    ///
+    /// # Errors
+    /// [`ClusterError`] where the role's password cannot be read.
+    pub fn login(&self, database: Database, role: Role) -> Result<Login, ClusterError> {
+        let password = secret::load(&self.data_dir, database, role)?;
+        Ok(login(&self.marker.sockets.join(database.name()), role, &password, database.name()))
+    }
+
     /// How to log in to a database as a role.
     ///
     /// # Errors
     /// [`ClusterError`] where the role's password cannot be read.
     pub fn options(&self, database: Database, role: Role) -> Result<PgConnectOptions, ClusterError> {
-        let password = secret::load(&self.data_dir, database, role)?;
-        Ok(login(&self.marker.sockets.join(database.name()), role, &password, database.name()).options())
+        Ok(self.login(database, role)?.options())
     }
 
     /// The process id of a cluster's postmaster; `None` while it does not run.

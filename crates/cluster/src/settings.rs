@@ -17,8 +17,10 @@ pub(crate) struct Settings {
     pub shared_buffers_mib: u32,
 }
 
-/// Only password logins through the socket: no TCP, no replication, no trust.
-const HBA: &str = "# Written at every start; changes are lost.\nlocal all all scram-sha-256\n";
+/// Only password logins through the socket: no TCP, no trust. Base backups (`pg_basebackup`) are the superuser's, who
+/// could read every file anyway.
+const HBA: &str = "# Written at every start; changes are lost.\nlocal all all scram-sha-256\n\
+    local replication salus_superuser scram-sha-256\n";
 
 /// Writes `postgresql.conf` and `pg_hba.conf`. Answers whether anything in them changed.
 pub(crate) fn write(

@@ -3,8 +3,10 @@
 use clap::{Parser, Subcommand};
 use kernel::Database;
 
+use crate::backup::BackupOptions;
 use crate::bench::BenchOptions;
 use crate::config;
+use crate::restore::{ReconcileOptions, RestoreOptions};
 
 /// A healthcare backend over three isolated PostgreSQL databases, which it brings along or is given.
 #[derive(Debug, Parser)]
@@ -19,13 +21,31 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve until Ctrl-C, over databases of its own, which it starts and migrates, or external ones (the default)
-    Serve,
+    Serve {
+        /// In a temporary folder, which goes with everything in it when the server stops
+        #[arg(long)]
+        ephemeral: bool,
+    },
     /// Bring the databases' schemas up to date, take them back, or show them; the server must be stopped
     Migrate {
         /// Which way.
         #[command(subcommand)]
         way: Way,
     },
+    /// Ask the server under these settings whether it is ready, and print what /readyz says
+    Health,
+    /// Dump the three databases at one consistent point into a dated folder, while the server runs or not
+    Backup(BackupOptions),
+    /// Put a backup in the place of the databases; the server must be stopped
+    Restore(RestoreOptions),
+    /// Mark one point in the logs of the three servers, to which archived logs can be recovered
+    RestorePoint {
+        /// The point's name; made of the time without it
+        name: Option<String>,
+    },
+    /// Look for transactions that are half, after the databases were brought back by other means than restore; the
+    /// server must be stopped
+    Reconcile(ReconcileOptions),
     /// Delete the databases, the keys and the password file of the data folder; asks first
     Reset {
         /// Do not ask
@@ -49,7 +69,14 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum Way {
     /// Apply what is pending
-    Up,
+    Up {
+        /// Why, for whoever looks at the table operations.event later
+        #[arg(long, value_name = "TEXT")]
+        why: Option<String>,
+        /// Take a backup first, where anything is pending
+        #[arg(long)]
+        backup: bool,
+    },
     /// Revert what is newer than a version; what only the newer schema holds is lost
     Down {
         /// Which database: auth, phi or clinical
@@ -64,6 +91,12 @@ pub enum Way {
     },
     /// Show every migration of every database, and whether it is applied
     Status,
+}
+
+impl Default for Command {
+    fn default() -> Command {
+        Command::Serve { ephemeral: false }
+    }
 }
 
 fn database(name: &str) -> Result<Database, String> {

@@ -4,6 +4,7 @@
 //! same table. A new one is a constant in its section's file, a field of [`Config`], and
 //! `cargo run -- config --markdown > docs/configuration.md`, `cargo run -- config --env > .env.example`.
 
+mod backups;
 mod databases;
 mod general;
 mod show;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 
 use kernel::Secret;
 
+pub use backups::{BackupConfig, password_variable as backup_password_variable};
 pub use databases::DatabaseConfig;
 pub use show::{env_example, help, markdown};
 pub use variable::{Section, Values, Variable};
@@ -29,6 +31,7 @@ pub const SECTIONS: &[Section] = &[
     databases::EMBEDDED,
     databases::CONNECTIONS,
     databases::EXTERNAL,
+    backups::BACKUPS,
 ];
 
 /// Variables of other programs and times, which are never read, with what to use instead.
@@ -80,6 +83,8 @@ pub struct Config {
     pub log: String,
     /// The log's form.
     pub log_format: LogFormat,
+    /// Backups.
+    pub backups: BackupConfig,
     /// What the log is told at the start, once.
     pub warnings: Vec<String>,
 }
@@ -158,10 +163,13 @@ impl Config {
             organization: general::organization(&values)?,
             log: values.text(&general::LOG),
             log_format: general::log_format(&values)?,
+            backups: backups::read(&values),
             warnings,
         })
     }
 }
 
+#[cfg(test)]
+mod deployment;
 #[cfg(test)]
 mod tests;

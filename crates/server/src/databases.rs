@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
+use cluster::operations::{self, Event, Kind};
 use cluster::{ClusterError, Clusters, Databases, Host, MigrationError, Migrations, Options, Progress, Role};
 use kernel::Database;
+use serde_json::json;
 use store::bootstrap::BootstrapError;
 
 use crate::config::Config;
@@ -73,6 +75,9 @@ pub async fn update(databases: &Databases) -> Result<(), UpdateError> {
     for (database, applied) in [auth, phi, clinical] {
         if !applied.is_empty() {
             tracing::info!(%database, ?applied, "migrated");
+            let detail = json!({ "versions": applied });
+            let event = Event { kind: Kind::Migrate, program: env!("CARGO_PKG_VERSION"), why: None, detail };
+            operations::record(database, &databases.login(database, Role::Owner)?, &event).await?;
         }
     }
     store::bootstrap::ensure_identity(&owners).await?;

@@ -3,14 +3,18 @@
 
 mod administrator;
 mod ask;
+mod backup;
 mod bench;
 mod cli;
 mod config;
 mod databases;
+mod ephemeral;
+mod health;
 mod listen;
 mod master_key;
 mod migrate;
 mod reset;
+mod restore;
 mod say;
 mod secret_file;
 mod serve;
@@ -57,9 +61,14 @@ fn main() -> ExitCode {
         }
     };
     let result = runtime.block_on(async {
-        match cli.command.unwrap_or(Command::Serve) {
-            Command::Serve => serve::serve(config).await,
+        match cli.command.unwrap_or_default() {
+            Command::Serve { ephemeral } => serve::serve(config, ephemeral).await,
             Command::Migrate { way } => migrate::migrate(config, way).await,
+            Command::Health => health::health(&config),
+            Command::Backup(options) => backup::backup(config, options).await,
+            Command::Restore(options) => restore::restore(config, options).await,
+            Command::RestorePoint { name } => backup::restore_point(config, name).await,
+            Command::Reconcile(options) => restore::reconcile(config, options).await,
             Command::Reset { yes } => reset::reset(config, yes).await,
             Command::Config { .. } => Ok(()),
             Command::Bench(options) => Ok(bench::bench(config, options).await?),
@@ -71,7 +80,8 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say::progress(format_args!("salus: {}", chain(&*error)));
-            ExitCode::FAILURE
+            let done = error.is::<backup::Unfinished>() || error.is::<restore::Half>();
+            if done { ExitCode::from(backup::Unfinished::STATUS) } else { ExitCode::FAILURE }
         }
     }
 }

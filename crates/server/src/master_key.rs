@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use seal::{KeyTextError, MasterKey, SealError};
+use seal::{KeyTextError, Keyring, MasterKey, SealError};
 use zeroize::Zeroizing;
 
 use crate::config::Config;
@@ -87,10 +87,22 @@ pub fn obtain(config: &Config, data_dir: &Path, external: bool) -> Result<Master
     }
 }
 
+/// The public identifier of the key that there is, as a backup names it; none where there is no key yet. Never makes
+/// one.
+///
+/// # Errors
+/// [`MasterKeyError`].
+pub fn existing_id(config: &Config, data_dir: &Path) -> Result<Option<String>, MasterKeyError> {
+    let made = config.master_key_file.is_none() && config.encryption_key.is_none();
+    if made && !path_in(data_dir).exists() {
+        return Ok(None);
+    }
+    let key = obtain(config, data_dir, true)?;
+    Ok(Some(format!("{:08x}", Keyring::new(key).key_id())))
+}
+
 #[cfg(test)]
 mod tests {
-    use seal::Keyring;
-
     use super::*;
 
     fn config(file: Option<PathBuf>) -> Config {

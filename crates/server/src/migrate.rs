@@ -2,8 +2,10 @@
 
 use std::error::Error;
 
-use cluster::{Databases, Migrations, Role};
+use cluster::operations::{self, Event, Kind};
+use cluster::{ClusterError, Databases, Login, Migrations, Role};
 use kernel::Database;
+use serde_json::json;
 
 use crate::cli::Way;
 use crate::config::Config;
@@ -25,25 +27,39 @@ pub async fn migrate(config: Config, way: Way) -> Result<(), Box<dyn Error>> {
         }
     }
     let databases = databases::open(&config).await?;
-    let done = perform(&databases, way).await;
+    let done = perform(&config, &databases, way).await;
     databases.stop().await?;
     done
 }
 
-async fn perform(databases: &Databases, way: Way) -> Result<(), Box<dyn Error>> {
+async fn perform(config: &Config, databases: &Databases, way: Way) -> Result<(), Box<dyn Error>> {
     let migrations = Migrations::embedded()?;
     match way {
-        Way::Up => {
+        Way::Up { why, backup } => {
+            if backup && has_something_to_lose(&migrations, databases).await? {
+                crate::backup::before_migrating(config, databases).await?;
+            }
             for database in Database::ALL {
-                let applied = migrations.up(database, &databases.options(database, Role::Owner)?).await?;
+                let owner = databases.login(database, Role::Owner)?;
+                let applied = migrations.up(database, &owner.options()).await?;
                 print(database, "applied", &applied);
+                write_down(
+                    database,
+                    &owner,
+                    Kind::Migrate,
+                    &applied,
+                    why.as_deref().filter(|why| !why.trim().is_empty()),
+                )
+                .await?;
             }
             // The three become one installation; the server's own login may not say so.
             store::bootstrap::ensure_identity(&databases.every(Role::Owner)?).await?;
         }
         Way::Down { database, to, .. } => {
-            let reverted = migrations.down(database, &databases.options(database, Role::Owner)?, to).await?;
+            let owner = databases.login(database, Role::Owner)?;
+            let reverted = migrations.down(database, &owner.options(), to).await?;
             print(database, "reverted", &reverted);
+            write_down(database, &owner, Kind::Revert, &reverted, None).await?;
         }
         Way::Status => {
             for database in Database::ALL {
@@ -60,6 +76,35 @@ async fn perform(databases: &Databases, way: Way) -> Result<(), Box<dyn Error>> 
         }
     }
     Ok(())
+}
+
+/// Whether anything is pending in databases that were in use.
+async fn has_something_to_lose(
+    migrations: &Migrations,
+    databases: &Databases,
+) -> Result<bool, Box<dyn Error>> {
+    let (mut pending, mut applied) = (false, true);
+    for database in Database::ALL {
+        let status = migrations.status(database, &databases.options(database, Role::Owner)?).await?;
+        pending |= status.iter().any(|migration| !migration.applied);
+        applied &= status.iter().any(|migration| migration.applied);
+    }
+    Ok(pending && applied)
+}
+
+async fn write_down(
+    database: Database,
+    owner: &Login,
+    kind: Kind,
+    versions: &[i64],
+    why: Option<&str>,
+) -> Result<(), ClusterError> {
+    if versions.is_empty() {
+        return Ok(());
+    }
+    let event =
+        Event { kind, program: env!("CARGO_PKG_VERSION"), why, detail: json!({ "versions": versions }) };
+    operations::record(database, owner, &event).await
 }
 
 fn print(database: Database, what: &str, versions: &[i64]) {

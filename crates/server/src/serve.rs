@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use crate::administrator::PasswordPlace;
 use crate::config::Config;
 use crate::databases;
+use crate::ephemeral::Ephemeral;
 use crate::listen;
 use crate::say;
 use crate::signals::Signals;
@@ -26,13 +27,28 @@ struct NoAddress {
     source: std::io::Error,
 }
 
-/// Runs the server.
+/// Runs the server; an ephemeral one on a folder that goes with it.
 ///
 /// # Errors
 /// Whatever stops the start. Whatever was started is stopped.
-pub async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
+pub async fn serve(mut config: Config, ephemeral: bool) -> Result<(), Box<dyn Error>> {
+    // Before anything is made that a signal would leave behind.
+    let signals = Signals::listen()?;
+    if !ephemeral {
+        return serve_on(config, signals).await;
+    }
+    if config.databases.external.is_some() {
+        return Err("external databases outlive a server: --ephemeral is for databases of its own".into());
+    }
+    let folder = Ephemeral::make().await?;
+    config.data_dir = folder.folder().to_path_buf();
+    let served = serve_on(config, signals).await;
+    folder.remove().await;
+    served
+}
+
+async fn serve_on(config: Config, mut signals: Signals) -> Result<(), Box<dyn Error>> {
     let began = Instant::now();
-    let mut signals = Signals::listen()?;
     say::progress(format_args!("Salus {}", env!("CARGO_PKG_VERSION")));
     // Taken before anything is started, so that an address in use costs nothing.
     let address = config.http_addr;

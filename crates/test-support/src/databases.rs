@@ -5,7 +5,7 @@
 
 use std::sync::OnceLock;
 
-use cluster::{Role, prepare_database};
+use cluster::{Login, Role, prepare_database};
 use futures::future::try_join_all;
 use kernel::Database;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -48,6 +48,11 @@ impl TestDatabases {
     /// How to log in to one of these databases as a role.
     pub fn options(&self, database: Database, role: Role) -> PgConnectOptions {
         self.clusters.clusters().options_for(database, role, &self.name(database))
+    }
+
+    /// The same, for programs other than the driver too.
+    pub fn login(&self, database: Database, role: Role) -> Login {
+        Login { database: self.name(database), ..self.clusters.clusters().login(database, role) }
     }
 
     /// One connection. Panics if it is refused.

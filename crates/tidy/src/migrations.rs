@@ -70,7 +70,9 @@ pub fn migrations_say_why(files: &[TextFile]) -> Faults {
         .filter(|file| file.path.ends_with(".up.sql"))
         .filter(|file| {
             let comment = file.text.lines().next().and_then(|line| line.strip_prefix("--"));
-            comment.is_none_or(|comment| comment.split_whitespace().count() < 3)
+            comment.is_none_or(|comment| {
+                comment.split_whitespace().count() < 3 || comment.contains(REASON_WANTED)
+            })
         })
         .map(|file| format!("{} does not begin with a comment that says why", file.path))
         .collect()
@@ -91,6 +93,41 @@ pub fn versions_are_unique(files: &[TextFile]) -> Faults {
         }
     }
     faults.into_iter().collect()
+}
+
+/// Where a new migration's comment waits for its reason.
+const REASON_WANTED: &str = "SAY HERE WHY";
+
+/// The two files of a new migration: its up and its down, with the next number that no database has taken yet.
+///
+/// # Errors
+/// Where the folder is none of ours, or the words make no name.
+pub fn new_pair(files: &[TextFile], folder: &str, what: &str) -> Result<[TextFile; 2], String> {
+    if folder != EVERY && !FOLDERS.contains(&folder) {
+        return Err(format!("{folder} is none of {}, {EVERY}", FOLDERS.join(", ")));
+    }
+    let words: Vec<String> = what
+        .split(|character: char| !character.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_ascii_lowercase)
+        .collect();
+    let name = words.join("_");
+    if !name.starts_with(|first: char| first.is_ascii_lowercase()) {
+        return Err(format!("{what:?} makes no name: it must begin with a letter"));
+    }
+    // One number for all folders: what stands in `every` must be free in each database.
+    let taken = sql(files).filter_map(|file| Name::of(&file.path)?.version.parse::<u32>().ok());
+    let number = taken.max().unwrap_or_default() + 1;
+    let stem = format!("migrations/{folder}/{number:04}_{name}");
+    let up = format!(
+        "-- {REASON_WANTED}: what cannot be done, or goes wrong, without \"{}\".\n\n",
+        words.join(" ")
+    );
+    let down = "-- What only the newer schema holds is lost.\n\n".to_owned();
+    Ok([
+        TextFile { path: format!("{stem}.up.sql"), text: up },
+        TextFile { path: format!("{stem}.down.sql"), text: down },
+    ])
 }
 
 /// The SHA-256 of a text, as lowercase hexadecimal digits.
@@ -186,6 +223,20 @@ mod tests {
             assert_eq!(migrations_say_why(&[file("phi/0007_bed.up.sql", text)]).len(), 1, "{text}");
         }
         assert!(migrations_say_why(&pair("phi/0007_bed")).is_empty());
+    }
+
+    #[test]
+    fn a_new_migration_is_a_pair_with_a_free_number_that_waits_for_its_reason() {
+        let files = [pair("phi/0007_bed"), pair("every/0011_ward"), pair("auth/0002_x")].concat();
+        let [up, down] = new_pair(&files, "phi", "Add consent (GDPR)").unwrap();
+        assert_eq!(up.path, "migrations/phi/0012_add_consent_gdpr.up.sql");
+        assert_eq!(down.path, "migrations/phi/0012_add_consent_gdpr.down.sql");
+        let all = [files, vec![up, down]].concat();
+        assert!(migrations_come_in_pairs(&all).is_empty() && versions_are_unique(&all).is_empty());
+        assert_eq!(migrations_say_why(&all).len(), 1, "until somebody writes the reason");
+        for (folder, what) in [("billing", "add x"), ("phi", ""), ("phi", "1st"), ("../phi", "x")] {
+            assert!(new_pair(&all, folder, what).is_err(), "{folder} {what}");
+        }
     }
 
     #[test]

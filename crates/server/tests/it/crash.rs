@@ -18,13 +18,13 @@ use crate::salus::Salus;
 
 const KILLS: u64 = 20;
 const LOADERS: usize = 4;
-const OBSERVATIONS: usize = 40;
+pub const OBSERVATIONS: usize = 40;
 
 /// What a Bundle writes: type, database, how many.
-const WRITTEN: [(&str, usize); 4] =
+pub const WRITTEN: [(&str, usize); 4] =
     [("Practitioner", 1), ("Patient", 1), ("Encounter", 1), ("Observation", OBSERVATIONS)];
 
-fn bundle(number: u64) -> String {
+pub fn bundle(number: u64) -> String {
     let identifier = json!([{"system": "urn:crash", "value": number.to_string()}]);
     let entry = |name: String, mut resource: Value| {
         resource["identifier"] = identifier.clone();
@@ -54,7 +54,7 @@ fn bundle(number: u64) -> String {
 }
 
 /// Posts to a server that may die meanwhile; none where no answer came.
-async fn post(client: &Client, body: String) -> Option<StatusCode> {
+pub async fn post(client: &Client, body: String) -> Option<StatusCode> {
     let stream = TcpStream::connect(client.address).await.ok()?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
     tokio::spawn(connection);
@@ -71,7 +71,7 @@ async fn post(client: &Client, body: String) -> Option<StatusCode> {
 }
 
 /// How many resources of each type of [`WRITTEN`] carry the Bundle's number.
-async fn found(client: &Client, number: u64) -> [usize; 4] {
+pub async fn found(client: &Client, number: u64) -> [usize; 4] {
     let mut found = [0; 4];
     for (i, (kind, _)) in WRITTEN.iter().enumerate() {
         let path = format!("/fhir/R4/{kind}?identifier=urn:crash%7C{number}&_count=0");

@@ -3,15 +3,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // A test says what it expects by failing.
 
+mod backup;
 mod bad_input;
 mod client;
 mod crash;
 mod dump;
 mod edge;
+mod endings;
 mod fhir;
 mod in_process;
 mod lifecycle;
 mod outage;
+mod point_in_time;
 mod policy;
 mod salus;
 mod session;

@@ -28,6 +28,8 @@ pub struct Salus {
     folder: TestFolder,
     running: Option<Running>,
     pub settings: Vec<(&'static str, String)>,
+    /// What [`Salus::start`] runs the program with.
+    pub arguments: Vec<&'static str>,
 }
 
 struct Running {
@@ -40,7 +42,7 @@ struct Running {
 impl Salus {
     /// A data directory on which nothing was started yet.
     pub fn new() -> Salus {
-        Salus { folder: TestFolder::create(), running: None, settings: Vec::new() }
+        Salus { folder: TestFolder::create(), running: None, settings: Vec::new(), arguments: Vec::new() }
     }
 
     pub fn data_dir(&self) -> PathBuf {
@@ -64,7 +66,7 @@ impl Salus {
         assert!(self.running.is_none());
         let began = Instant::now();
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", LEASH, env!("CARGO_BIN_EXE_salus")]);
+        command.args(["-c", LEASH, env!("CARGO_BIN_EXE_salus")]).args(&self.arguments);
         self.environment(&mut command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut wrapper = command.spawn().unwrap();
@@ -100,9 +102,21 @@ impl Salus {
 
     /// A client with the administrator's token.
     pub async fn administrator(&self) -> Client {
-        let client = self.client();
         let password = std::fs::read_to_string(self.data_dir().join("admin-password")).unwrap();
-        let answer = client.log_in("admin", password.trim()).await;
+        self.log_in(password.trim()).await
+    }
+
+    /// The clusters of the data directory, while no server runs on it.
+    pub async fn clusters(&self) -> cluster::Clusters {
+        let mut options = cluster::Options::new(self.data_dir());
+        options.binaries = std::env::var_os("SALUS_PG_BIN").map(PathBuf::from);
+        cluster::Clusters::start(options, |_| {}).await.unwrap()
+    }
+
+    /// A client with the token of an administrator who has this password.
+    pub async fn log_in(&self, password: &str) -> Client {
+        let client = self.client();
+        let answer = client.log_in("admin", password).await;
         let token = text(&answer.json()["access_token"]);
         assert!(!token.is_empty(), "{answer:?}");
         Client { token: Some(token), ..client }

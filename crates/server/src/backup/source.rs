@@ -1,0 +1,108 @@
+//! The databases that a backup is taken of: those that a server runs at this moment, those of its data folder while it
+//! does not, or external ones.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use cluster::{ClusterError, Databases, Login, Role, Running};
+use kernel::{Database, InstanceId};
+use seal::Keyring;
+use store::{Store, StoreOptions};
+
+use crate::config::{self, Config};
+use crate::{databases, master_key};
+
+/// Three databases, and who may back them up.
+pub struct Source {
+    /// In the order of [`Database::ALL`].
+    pub logins: [Login; 3],
+    /// What was started for it.
+    started: Option<Databases>,
+}
+
+/// An external database whose login for backups was not given.
+#[derive(Debug, thiserror::Error)]
+#[error("backups of an external database need a login that sees past row security: set {0}")]
+struct NoLogin(&'static str);
+
+impl Source {
+    /// Finds them. Databases of a server that does not run are started, and what it left in doubt when it was killed
+    /// is settled.
+    ///
+    /// # Errors
+    /// Whatever prevents it.
+    pub async fn open(config: &Config) -> Result<Source, Box<dyn Error>> {
+        if config.databases.external.is_none()
+            && let Some(logins) = running(config)?
+        {
+            return Ok(Source { logins, started: None });
+        }
+        let databases = databases::open(config).await?;
+        let opened = async {
+            if databases.clusters().is_some() {
+                settle(config, &databases).await?;
+            }
+            logins_of(config, &databases)
+        };
+        match opened.await {
+            Ok(logins) => Ok(Source { logins, started: Some(databases) }),
+            Err(error) => {
+                databases.stop().await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Stops what was started.
+    ///
+    /// # Errors
+    /// [`ClusterError`].
+    pub async fn close(self) -> Result<(), ClusterError> {
+        match self.started {
+            Some(databases) => databases.stop().await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Who may back up databases that were opened.
+///
+/// # Errors
+/// Where the login of an external one was not given.
+pub fn logins_of(config: &Config, databases: &Databases) -> Result<[Login; 3], Box<dyn Error>> {
+    let login = |database: Database| match &config.databases.external {
+        None => Ok::<_, Box<dyn Error>>(databases.login(database, Role::Superuser)?),
+        Some(external) => {
+            let given = config.backups.logins[database.index()].clone();
+            let (user, password) = given.ok_or(NoLogin(config::backup_password_variable(database)))?;
+            Ok(Login { user, password: Some(password), ..external[database.index()].app.clone() })
+        }
+    };
+    Ok([login(Database::Auth)?, login(Database::Phi)?, login(Database::Clinical)?])
+}
+
+/// The clusters of the data folder, where a server runs all three.
+fn running(config: &Config) -> Result<Option<[Login; 3]>, ClusterError> {
+    let Ok(running) = Running::find(&config.data_dir) else { return Ok(None) };
+    for database in Database::ALL {
+        if running.postmaster(database)?.is_none() {
+            return Ok(None);
+        }
+    }
+    let login = |database| running.login(database, Role::Superuser);
+    Ok(Some([login(Database::Auth)?, login(Database::Phi)?, login(Database::Clinical)?]))
+}
+
+/// Opens the store for a moment: that settles what is in doubt.
+async fn settle(config: &Config, databases: &Databases) -> Result<(), Box<dyn Error>> {
+    let data_dir = databases::data_dir(config, databases)?;
+    if master_key::existing_id(config, &data_dir)?.is_none() {
+        // Nothing was ever sealed, or the key is elsewhere: then nothing can be settled from here either.
+        return Ok(());
+    }
+    let keyring = Arc::new(Keyring::new(master_key::obtain(config, &data_dir, false)?));
+    let options = StoreOptions::new(databases.every(Role::App)?, InstanceId::generate(), keyring);
+    let store = Store::open(options).await?;
+    store.close().await;
+    Ok(())
+}
