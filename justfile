@@ -60,3 +60,7 @@ down *arguments:
 # Formats the sources.
 fmt:
     cargo fmt --all
+
+# Holds a server to its own OpenAPI document with schemathesis: requests per operation, as administrator and as nobody.
+contract *arguments:
+    tools/contract/run {{arguments}}

@@ -25,7 +25,8 @@ pub(crate) use answer::if_match;
 pub(crate) use query::encode as encode_query;
 pub(crate) use shapes::{
     BundleDone, BundleToDo, Capabilities, HistoryParameters, Matches, OperationOutcomeBody,
-    Presentation as PresentationParameters, Resource, SearchParameters, Versions, issue_code,
+    Presentation as PresentationParameters, Resource, ResourceUnderId, SearchParameters, Versions,
+    issue_code,
 };
 
 use std::sync::Arc;

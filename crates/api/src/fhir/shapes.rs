@@ -49,6 +49,28 @@ shape! {
 }
 
 shape! {
+    /// A resource to be stored under the id of the path.
+    ResourceUnderId = "ResourceUnderId", json!({
+        "description": "A FHIR R4 resource (https://hl7.org/fhir/R4/resource.html) with the type and the id that the \
+            path names.",
+        "type": "object",
+        "required": ["resourceType", "id"],
+        "properties": {
+            "resourceType": { "type": "string" },
+            "id": { "type": "string", "pattern": "^[A-Za-z0-9.-]{1,64}$" },
+        },
+        "additionalProperties": true,
+        "examples": [{
+            "resourceType": "Patient",
+            "id": "p1",
+            "name": [{ "use": "official", "family": "Vesterholm", "given": ["Ingrid", "Solveig"] }],
+            "gender": "female",
+            "birthDate": "1961-04-17",
+        }],
+    })
+}
+
+shape! {
     /// What is posted to the base.
     BundleToDo = "BundleToDo", json!({
         "description": "A batch or transaction Bundle (https://hl7.org/fhir/R4/http.html#transaction).",

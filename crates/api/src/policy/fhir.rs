@@ -6,7 +6,7 @@ use kernel::limits;
 use super::{Answer, Content, Documentation, Permission, Policy, RequestHeader, Rule, Shape, Verb};
 use crate::fhir::{
     BundleDone, BundleToDo, Capabilities, HistoryParameters, Matches, PresentationParameters, Resource,
-    SearchParameters, Versions,
+    ResourceUnderId, SearchParameters, Versions,
 };
 
 /// What can be asked.
@@ -266,7 +266,7 @@ pub(super) const RULES: &[Rule] = &[
         .describe("The body's `id` must be that of the path.")
         .query(PRESENTATION)
         .headers(&[IF_MATCH, ONLY_CREATE, PREFER])
-        .body(taken(RESOURCE))
+        .body(taken(Shape::of::<ResourceUnderId>()))
         .refuses(&[404, 409, 410, 412, 422]),
     ),
     record(

@@ -6,6 +6,7 @@
 mod backup;
 mod bad_input;
 mod client;
+mod contract;
 mod crash;
 mod dump;
 mod edge;

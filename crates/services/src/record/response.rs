@@ -11,11 +11,9 @@ use super::write::{Done, EntryOutcome, ReadEntry, Written};
 /// the FHIR endpoint without a slash at the end.
 pub fn bundle_response(written: &Written, base: &str) -> Vec<u8> {
     let kind = if written.kind == Kind::Batch { "batch-response" } else { "transaction-response" };
-    let mut out = format!(r#"{{"resourceType":"Bundle","type":"{kind}","entry":["#).into_bytes();
+    let mut out = format!(r#"{{"resourceType":"Bundle","type":"{kind}""#).into_bytes();
     for (i, entry) in written.entries.iter().enumerate() {
-        if i > 0 {
-            out.push(b',');
-        }
+        out.extend_from_slice(if i == 0 { br#","entry":["# } else { b"," });
         match entry {
             EntryOutcome::Done(done) => push_done(&mut out, done, base),
             EntryOutcome::Refused(refusal) => push_refusal(&mut out, refusal),
@@ -32,7 +30,8 @@ pub fn bundle_response(written: &Written, base: &str) -> Vec<u8> {
             }
         }
     }
-    out.extend_from_slice(b"]}");
+    // JSON arrays in FHIR are never empty (R4 json, 2.6.2).
+    out.extend_from_slice(if written.entries.is_empty() { b"}" } else { b"]}" });
     out
 }
 
@@ -84,4 +83,15 @@ fn status_line(status: u16) -> String {
         _ => "Error",
     };
     format!("{status} {reason}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_to_nothing_has_no_entry_array() {
+        let answer = bundle_response(&Written { kind: Kind::Batch, entries: Vec::new() }, "http://h");
+        assert_eq!(answer, br#"{"resourceType":"Bundle","type":"batch-response"}"#);
+    }
 }
