@@ -40,6 +40,12 @@ const HEADERS: &[Header] = &[
         example: "/fhir/R4/Patient/p1/_history/1",
     },
     Header {
+        name: "Content-Location",
+        description: "The path of what was found.",
+        always: true,
+        example: "/api/v1/patients/0197c1a0-7a5e-7c3b-9d2f-3b6a1c8e4f10",
+    },
+    Header {
         name: "Link",
         description: "The next page, as `rel=\"next\"`; not on the last.",
         always: false,

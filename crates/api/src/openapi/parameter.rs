@@ -37,7 +37,19 @@ fn segment(endpoint: Endpoint, name: &str) -> (&'static str, Value) {
             let schema = json!({ "type": "string", "examples": [docs::release()] });
             ("A number that changes when one of the files does.", schema)
         }
-        _ => record("The identifier."),
+        (Endpoint::Patients(_) | Endpoint::Chart(_), "id") => record("The patient's id, the same as FHIR's."),
+        (Endpoint::Patients(_), "mrn") => {
+            ("The medical record number.", json!({ "type": "string", "examples": ["MRN-70318"] }))
+        }
+        (Endpoint::Patients(_), "number") => {
+            ("The patient number.", json!({ "type": "string", "examples": ["P2026000001"] }))
+        }
+        (Endpoint::Chart(_), _) => record("The entry's id."),
+        (_, "kid") => ("The key's id.", json!({ "type": "string", "examples": ["kid"] })),
+        _ => {
+            let example = "0197c1a0-7a5e-7c3b-9d2f-3b6a1c8e4f10";
+            ("The identifier.", json!({ "type": "string", "format": "uuid", "examples": [example] }))
+        }
     }
 }
 

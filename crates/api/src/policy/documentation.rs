@@ -1,6 +1,7 @@
 //! What the OpenAPI document says of a route, beside what the rule itself says.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Value, json};
 
 /// The shape of a body or of a set of query parameters: its JSON Schema, made from the Rust type that is read or
 /// written.
@@ -23,6 +24,32 @@ fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }
 
+/// The schema of a merge patch: every member may be left out, and null takes it away.
+fn patch_schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    let name = T::schema_name();
+    // Makes the definition, where it is not there yet.
+    let mut schema = generator.subschema_for::<T>().to_value();
+    if let Some(definition) = generator.definitions().get(&*name) {
+        schema = definition.clone();
+    }
+    if let Some(schema) = schema.as_object_mut() {
+        schema.remove("required");
+        schema.insert("description".to_owned(), "What changes; null takes a member away.".into());
+        for member in schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
+            let mut plain = member.1.take();
+            let description = plain.as_object_mut().and_then(|plain| {
+                plain.remove("default");
+                plain.remove("description")
+            });
+            *member.1 = json!({ "anyOf": [plain, { "type": "null" }] });
+            if let Some(description) = description {
+                member.1["description"] = description;
+            }
+        }
+    }
+    schema.try_into().unwrap_or_default()
+}
+
 /// A body: its media types and its shape.
 #[derive(Clone, Copy, Debug)]
 pub struct Content {
@@ -42,7 +69,7 @@ impl Content {
     pub const fn merge_patch<T: JsonSchema>() -> Content {
         Content {
             media_types: &["application/merge-patch+json", "application/json"],
-            shape: Shape::of::<T>(),
+            shape: Shape(patch_schema_of::<T>),
         }
     }
 }
@@ -164,5 +191,26 @@ impl Documentation {
     pub const fn refuses(mut self, refusals: &'static [u16]) -> Documentation {
         self.refusals = refusals;
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(JsonSchema)]
+    #[allow(dead_code)]
+    struct Bed {
+        /// Its number.
+        number: u8,
+        ward: Option<String>,
+    }
+
+    #[test]
+    fn of_a_merge_patch_every_member_may_be_left_out_or_null() {
+        let schema = Content::merge_patch::<Bed>().shape.schema(&mut SchemaGenerator::default()).to_value();
+        assert_eq!(schema.get("required"), None);
+        assert_eq!(schema["properties"]["number"]["anyOf"][1]["type"], "null");
+        assert_eq!(schema["properties"]["number"]["description"], "Its number.");
     }
 }
