@@ -58,7 +58,7 @@ impl Role {
 /// `salus_backup` reads everything, past row security, and may hold decisions up; where the program has no superuser
 /// it takes backups, and is given a login for that.
 /// The app's time-outs bound how long a lost client can hold locks; each operation sets tighter ones.
-const ROLES: &str = "
+pub(crate) const ROLES: &str = "
     do $$
     declare
         wanted text;
@@ -79,6 +79,7 @@ const ROLES: &str = "
     alter role salus_app set statement_timeout = '5s';
     alter role salus_app set lock_timeout = '2s';
     alter role salus_app set idle_in_transaction_session_timeout = '10s';
+    alter role salus_app set client_connection_check_interval = '500ms';
     revoke all on database postgres from public;
     revoke all on database template1 from public;
 ";
@@ -99,7 +100,7 @@ const PASSWORD: &str = "
 /// `arraycontains` and `arrayoverlap` are marked leakproof, so that `@>` and `&&` on token arrays become
 /// index conditions under row security: both only ever compare, and raise nothing that depends on a row.
 /// Large objects are closed, because they live outside every table's row security.
-const PREPARE: &str = "
+pub(crate) const PREPARE: &str = "
     alter function pg_catalog.arraycontains(anyarray, anyarray) leakproof;
     alter function pg_catalog.arrayoverlap(anyarray, anyarray) leakproof;
     do $$

@@ -24,6 +24,7 @@ mod reset;
 mod running;
 mod secret;
 mod settings;
+mod setup;
 mod supervise;
 
 pub use bootstrap::{Role, prepare_database};
@@ -36,4 +37,7 @@ pub use postmaster::StopMode;
 pub use progress::Progress;
 pub use reset::{Removed, reset};
 pub use running::Running;
+pub use setup::{example, setup_sql};
+/// How the driver reaches a database, for crates that hand it on and name no driver.
+pub use sqlx::postgres::PgConnectOptions as ConnectOptions;
 pub use supervise::State;

@@ -141,6 +141,17 @@ impl Migrations {
         Ok(Migrations { migrators: joined })
     }
 
+    /// The versions of a database, oldest first.
+    pub fn versions(&self, database: Database) -> Vec<i64> {
+        let migrations = self.migrators[database.index()].iter();
+        let mut versions: Vec<_> = migrations
+            .filter(|each| each.migration_type.is_up_migration())
+            .map(|migration| migration.version)
+            .collect();
+        versions.sort_unstable();
+        versions
+    }
+
     /// Applies what is pending; answers the versions that it applied. `owner` leads to the database as its
     /// owner.
     ///

@@ -52,6 +52,15 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Look whether the databases are as they must be, and say what to do and how they are
+    Doctor {
+        /// Print what the administrator of each external database must run
+        #[arg(long, conflicts_with = "json")]
+        sql: bool,
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Print every setting: as docs/configuration.md, or as .env.example
     Config {
         /// As docs/configuration.md (the default)

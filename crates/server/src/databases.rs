@@ -2,11 +2,17 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use cluster::operations::{self, Event, Kind};
-use cluster::{ClusterError, Clusters, Databases, Host, MigrationError, Migrations, Options, Progress, Role};
-use kernel::Database;
+use cluster::{
+    ClusterError, Clusters, ConnectOptions, Databases, Host, MigrationError, Migrations, Options, Progress,
+    Role,
+};
+use kernel::{Database, InstanceId};
+use seal::Keyring;
 use serde_json::json;
+use store::StoreOptions;
 use store::bootstrap::BootstrapError;
 
 use crate::config::Config;
@@ -82,6 +88,36 @@ pub async fn update(databases: &Databases) -> Result<(), UpdateError> {
     }
     store::bootstrap::ensure_identity(&owners).await?;
     Ok(())
+}
+
+/// What the store needs to know of them.
+///
+/// # Errors
+/// [`UpdateError::Migration`] where this program's own migrations are not whole.
+pub fn store_options(
+    config: &Config,
+    databases: &Databases,
+    keyring: Arc<Keyring>,
+) -> Result<StoreOptions, UpdateError> {
+    store_options_of(config, databases.every(Role::App)?, databases.are_external(), keyring)
+}
+
+/// The same, of databases that are reached so.
+///
+/// # Errors
+/// As [`store_options`].
+pub fn store_options_of(
+    config: &Config,
+    connect: [ConnectOptions; 3],
+    external: bool,
+    keyring: Arc<Keyring>,
+) -> Result<StoreOptions, UpdateError> {
+    let migrations = Migrations::embedded()?;
+    let mut options = StoreOptions::new(connect, InstanceId::generate(), keyring);
+    options.pools = config.databases.pools;
+    options.external = external;
+    options.schema = Some(Database::ALL.map(|database| migrations.versions(database)));
+    Ok(options)
 }
 
 /// The folder of what lasts beside the databases: the master key and the password file.

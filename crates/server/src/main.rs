@@ -8,6 +8,7 @@ mod bench;
 mod cli;
 mod config;
 mod databases;
+mod doctor;
 mod ephemeral;
 mod health;
 mod listen;
@@ -71,6 +72,7 @@ fn main() -> ExitCode {
             Command::Reconcile(options) => restore::reconcile(config, options).await,
             Command::Reset { yes } => reset::reset(config, yes).await,
             Command::Config { .. } => Ok(()),
+            Command::Doctor { sql, json } => doctor::doctor(config, sql, json).await,
             Command::Bench(options) => Ok(bench::bench(config, options).await?),
         }
     });

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use api::{Gate, LargeBundles, PasswordPool, Readiness, Sessions};
 use axum::Router;
-use cluster::{ClusterError, Databases, Role};
+use cluster::{ClusterError, Databases};
 use domain::{Context, StoreError};
 use identity::{Issuer, PasswordCost, PasswordError, PasswordHasher, TokenVerifier};
-use kernel::{Clock, InstanceId, RequestId, SystemClock};
+use kernel::{Clock, RequestId, SystemClock};
 use seal::Keyring;
 use services::bootstrap::{EnsureSigningKey, SigningKeyError, new_signing_key, open_signing_key};
 use services::session::{Minter, nobody};
-use store::{OpenError, Store, StoreOptions};
+use store::{OpenError, Store};
 
 use crate::administrator::{self, AdministratorError, PasswordPlace};
 use crate::config::Config;
@@ -69,9 +69,7 @@ pub struct Application {
 pub async fn application(config: &Config, databases: &Databases) -> Result<Application, StartError> {
     let data_dir = databases::data_dir(config, databases)?;
     let keyring = Arc::new(Keyring::new(master_key::obtain(config, &data_dir, databases.are_external())?));
-    let app = databases.every(Role::App)?;
-    let mut options = StoreOptions::new(app, InstanceId::generate(), Arc::clone(&keyring));
-    options.pools = config.databases.pools;
+    let options = databases::store_options(config, databases, Arc::clone(&keyring))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = Store::open(options).await?;
     match wire(config, &data_dir, store.clone(), &keyring, clock).await {

@@ -179,7 +179,8 @@ impl Connections {
     pub(crate) async fn close(&self) {
         self.permits.close();
         self.forget();
-        self.pool.close().await;
+        // A farewell that nobody answers is not waited for: the sockets end with the process.
+        let _ = tokio::time::timeout(SILENCE, self.pool.close()).await;
     }
 
     fn list(&self) -> MutexGuard<'_, Vec<Idle>> {
@@ -305,5 +306,8 @@ impl DerefMut for Connection {
 /// To the pool, which tests it and may end it for its age. The driver's ordinary way back is closed, because
 /// it is what dropping a connection does.
 fn give_back(mut connection: PoolConnection<Postgres>) {
-    tokio::spawn(async move { connection.return_to_pool().await });
+    tokio::spawn(async move {
+        // It is tested on the way, and dropped, which closes it, where the test is not answered.
+        let _ = tokio::time::timeout(SILENCE, connection.return_to_pool()).await;
+    });
 }

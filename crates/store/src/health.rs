@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use kernel::Database;
 
-use crate::contact::Refusal;
+use crate::refusal::Refusal;
 
 /// How long a transaction may be in doubt before this server calls itself unready: recovery should have settled it long
 /// before.

@@ -17,14 +17,15 @@ use tokio_util::task::TaskTracker;
 
 use crate::audit::Trail;
 use crate::connection::{Connection, Connections};
-use crate::contact::{Demands, Installation, Refusal};
+use crate::contact::Installation;
 use crate::done::Done;
-use crate::health::{Counters, Counts, DatabaseHealth, DatabaseState, Health};
+use crate::health::{Counters, Counts, DatabaseHealth, Health};
 use crate::measure::Measures;
 use crate::options::StoreOptions;
 use crate::probe::Probe;
 use crate::reader::Reader;
 use crate::recovery::{self, Recovery, Seen};
+use crate::refusal::Refusal;
 use crate::slot::Slot;
 
 /// Longest time that opening waits for the first recovery pass; what is left goes on afterwards.
@@ -60,9 +61,13 @@ pub(crate) struct Inner {
 /// Why a store cannot be opened. A database that does not answer is no reason: it may come back.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// A database answers and must not be used.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
+    /// Databases answer and must not be used; every fault of each, a line each.
+    #[error("the databases cannot be used as they are:{}", lines(_0))]
+    Refused(Vec<Refusal>),
+}
+
+fn lines(refusals: &[Refusal]) -> String {
+    refusals.iter().map(|refusal| format!("\n  {refusal}")).collect()
 }
 
 impl Store {
@@ -74,7 +79,7 @@ impl Store {
     /// others, or cannot keep what it promises. A database that does not answer stops nobody.
     pub async fn open(options: StoreOptions) -> Result<Store, OpenError> {
         let homes = Database::ALL.map(|database| Arc::new(Connections::new(&options, database)));
-        let demands = Arc::new(Demands { paired_permits: options.paired_permits, durable: options.durable });
+        let demands = Arc::new(options.clone());
         let installation = Arc::new(Installation::default());
         let mut probes =
             homes.clone().map(|home| Probe::new(home, Arc::clone(&demands), Arc::clone(&installation)));
@@ -98,9 +103,11 @@ impl Store {
         });
         // One after the other, so that it is always the later one of two which disagree that is refused.
         for probe in &mut probes {
-            if let DatabaseState::Refused(refusal) = probe.ask().await {
-                return Err(refusal.into());
-            }
+            probe.ask().await;
+        }
+        let refusals: Vec<_> = probes.iter().flat_map(|probe| probe.found().refusals.clone()).collect();
+        if !refusals.is_empty() {
+            return Err(OpenError::Refused(refusals));
         }
         let mut recovery = Recovery::new(&inner);
         // Both go on in the background, where they do not succeed now.

@@ -66,6 +66,10 @@ pub struct StoreOptions {
     pub paired_permits: u32,
     /// Whether a server that runs with `fsync` or `full_page_writes` off is refused. Only tests say no.
     pub durable: bool,
+    /// Whether somebody else runs the databases: then what PostgreSQL itself lacks is a fault too.
+    pub external: bool,
+    /// The migrations that this program was built for, by database; none where they are not looked at.
+    pub schema: Option<[Vec<i64>; 3]>,
     /// This process.
     pub instance: InstanceId,
     /// The keys that bodies are sealed with.
@@ -83,6 +87,8 @@ impl StoreOptions {
             pools: [Pool::default(); 3],
             paired_permits: 16,
             durable: true,
+            external: false,
+            schema: None,
             instance,
             keyring,
             clock: Arc::new(kernel::SystemClock),

@@ -7,8 +7,10 @@ use std::time::Duration;
 use sqlx::{Connection as _, PgConnection};
 
 use crate::connection::{Connections, SILENCE};
-use crate::contact::{Demands, Installation, inspect};
+use crate::contact::Installation;
 use crate::health::DatabaseState;
+use crate::options::StoreOptions;
+use crate::preflight::{self, Demands, Findings};
 use crate::sql;
 
 /// Between two questions.
@@ -17,18 +19,27 @@ const PERIOD: Duration = Duration::from_millis(500);
 /// The probe of one database.
 pub(crate) struct Probe {
     home: Arc<Connections>,
-    demands: Arc<Demands>,
+    options: Arc<StoreOptions>,
     installation: Arc<Installation>,
     link: Option<PgConnection>,
+    /// What the last look at it found.
+    found: Findings,
+    /// Whether it was up since the start: a newer program may migrate it while this one serves.
+    was_up: bool,
 }
 
 impl Probe {
     pub(crate) fn new(
         home: Arc<Connections>,
-        demands: Arc<Demands>,
+        options: Arc<StoreOptions>,
         installation: Arc<Installation>,
     ) -> Probe {
-        Probe { home, demands, installation, link: None }
+        Probe { home, options, installation, link: None, found: Findings::default(), was_up: false }
+    }
+
+    /// What the last look at the database found.
+    pub(crate) fn found(&self) -> &Findings {
+        &self.found
     }
 
     /// Asks once and says what it found.
@@ -46,9 +57,9 @@ impl Probe {
                 // Sessions that lay idle when this one ended have probably ended with it.
                 self.home.forget();
             }
-            let mut reaching =
-                std::pin::pin!(reach(Arc::clone(&self.home), &self.demands, &self.installation));
-            let (found, link) = match tokio::time::timeout(SILENCE, &mut reaching).await {
+            let demands = Demands { options: &self.options, schema: !self.was_up };
+            let mut reaching = std::pin::pin!(reach(Arc::clone(&self.home), &demands, &self.installation));
+            let (state, link, found) = match tokio::time::timeout(SILENCE, &mut reaching).await {
                 Ok(reached) => reached,
                 // A connection may take longer to open than others should wait to find out.
                 Err(_) => {
@@ -57,7 +68,12 @@ impl Probe {
                 }
             };
             self.link = link;
-            found
+            self.was_up |= state == DatabaseState::Up;
+            for warning in found.warnings.iter().filter(|warning| !self.found.warnings.contains(warning)) {
+                tracing::warn!("{warning}");
+            }
+            self.found = found;
+            state
         };
         self.publish(&found);
         found
@@ -87,16 +103,26 @@ impl Probe {
 /// Opens a connection and looks at what answers.
 async fn reach(
     home: Arc<Connections>,
-    demands: &Demands,
+    demands: &Demands<'_>,
     installation: &Installation,
-) -> (DatabaseState, Option<PgConnection>) {
-    let Ok(mut link) = home.dedicated(&[]).await else { return (DatabaseState::Down, None) };
-    let asked = inspect(&mut link, home.database, demands, installation);
+) -> (DatabaseState, Option<PgConnection>, Findings) {
+    let database = home.database;
+    let mut link = match home.dedicated(&[]).await {
+        Ok(link) => link,
+        Err(error) => {
+            let refusals: Vec<_> = preflight::not_let_in(database, &error).into_iter().collect();
+            let state = refusals.first().cloned().map_or(DatabaseState::Down, DatabaseState::Refused);
+            return (state, None, Findings { refusals, warnings: Vec::new() });
+        }
+    };
+    let asked = preflight::examine(&mut link, database, demands, installation);
     match sql::within(home.settings.statement, asked).await {
-        Ok(Ok(())) => (DatabaseState::Up, Some(link)),
-        // Not kept, so that it is asked again: the migrations may only be under way.
-        Ok(Err(refusal)) => (DatabaseState::Refused(refusal), None),
-        Err(_) => (DatabaseState::Down, None),
+        // A refused one is not kept, so that it is asked again: the migrations may only be under way.
+        Ok(found) => match found.refusals.first().cloned() {
+            Some(refusal) => (DatabaseState::Refused(refusal), None, found),
+            None => (DatabaseState::Up, Some(link), found),
+        },
+        Err(_) => (DatabaseState::Down, None, Findings::default()),
     }
 }
 

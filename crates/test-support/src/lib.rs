@@ -14,7 +14,7 @@ mod place;
 mod watchdog;
 pub mod wire;
 
-pub use cluster::{Role, State, StopMode};
+pub use cluster::{Migrations, Role, State, StopMode};
 pub use clusters::TestClusters;
 pub use data::test_data;
 pub use databases::TestDatabases;

@@ -9,7 +9,7 @@ use crate::house::{ALL, House, Put, context, options, options_of, owners};
 
 async fn refusal(options: store::StoreOptions) -> Refusal {
     match Store::open(options).await {
-        Err(OpenError::Refused(refusal)) => refusal,
+        Err(OpenError::Refused(refusals)) => refusals.into_iter().next().unwrap(),
         Ok(_) => panic!("it was opened"),
     }
 }

@@ -7,4 +7,6 @@ mod connections;
 mod house;
 mod identity;
 mod outage;
+mod preflight;
 mod recovery;
+mod silence;
