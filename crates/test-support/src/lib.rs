@@ -11,6 +11,7 @@ pub mod clusters;
 mod data;
 pub mod databases;
 mod place;
+pub mod servers;
 mod watchdog;
 pub mod wire;
 
@@ -19,6 +20,7 @@ pub use clusters::TestClusters;
 pub use data::test_data;
 pub use databases::TestDatabases;
 pub use place::TestFolder;
+pub use servers::TestServer;
 /// The driver, so that tests above the walls can ask the databases without naming a driver of their own.
 pub use sqlx;
 pub use wire::CountingProxy;

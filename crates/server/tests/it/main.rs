@@ -11,6 +11,7 @@ mod crash;
 mod dump;
 mod edge;
 mod endings;
+mod external;
 mod fhir;
 mod in_process;
 mod lifecycle;
