@@ -8,6 +8,7 @@ mod bad_input;
 mod client;
 mod contract;
 mod crash;
+mod documents;
 mod dump;
 mod edge;
 mod endings;

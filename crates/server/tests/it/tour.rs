@@ -1,38 +1,101 @@
-//! The README's tour, run as it stands there.
+//! The commands of the README and of the documents, run as they stand there.
+//!
+//! A block that is marked `<!-- tour -->` or `<!-- run -->` is run; `<!-- run, shows: one | other -->` also says what is
+//! to be seen. The blocks of one document are run in one shell, one after another.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::salus::Salus;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_tour_of_the_readme_works_as_it_is_printed() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
-    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
-    let (_, rest) = readme.split_once("<!-- tour -->").expect("the README marks its tour");
-    let (_, rest) = rest.split_once("```sh\n").expect("the tour is a block of shell");
-    let (script, _) = rest.split_once("```").unwrap();
-    let commands = script.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')).count();
-    assert!((8..=14).contains(&commands), "a tour of about ten lines has {commands}");
+/// What ends the output of a block.
+const END: &str = "---end of block---";
 
-    let mut salus = Salus::new();
-    salus.start();
+/// What the README's tour shows.
+const TOUR_SHOWS: &str = r#""type":"transaction-response" | "resourceType":"Patient" | "type":"searchset""#;
+
+struct Block {
+    script: String,
+    shows: Vec<String>,
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// The marked blocks.
+fn blocks(text: &str) -> Vec<Block> {
+    let marks = text.split("\n<!-- ").skip(1);
+    marks
+        .filter_map(|part| {
+            let (mark, rest) = part.split_once(" -->\n")?;
+            let shows = match mark {
+                "tour" => TOUR_SHOWS,
+                "run" => "",
+                mark => mark.strip_prefix("run, shows: ")?,
+            };
+            let (script, _) =
+                rest.strip_prefix("```sh\n").expect("a block of shell").split_once("\n```").unwrap();
+            let shows = shows.split(" | ").filter(|shown| !shown.is_empty()).map(str::to_owned).collect();
+            Some(Block { script: script.to_owned(), shows })
+        })
+        .collect()
+}
+
+/// Runs the blocks in one shell; gives what each of them said.
+fn run(salus: &Salus, document: &Path, blocks: &[Block]) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink(salus.data_dir(), folder.path().join(".salus")).unwrap();
-    std::os::unix::fs::symlink(root.join("samples"), folder.path().join("samples")).unwrap();
+    std::os::unix::fs::symlink(root().join("samples"), folder.path().join("samples")).unwrap();
+    let script: String = blocks.iter().map(|block| format!("{}\necho '{END}'\n", block.script)).collect();
     let output = Command::new("sh")
-        .args(["-euc", script])
+        .args(["-euc", &script])
         .env("BASE", format!("http://{}", salus.client().address))
         .current_dir(folder.path())
         .output()
         .unwrap();
-    let (said, complained) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{said}\n{complained}");
-    for expected in
-        [r#""type":"transaction-response""#, r#""resourceType":"Patient""#, r#""type":"searchset""#]
-    {
-        assert!(said.contains(expected), "the tour does not show {expected}:\n{said}\n{complained}");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {said}\n{complained}", document.display());
+    let parts: Vec<_> = said.split(END).map(str::to_owned).collect();
+    assert_eq!(parts.len(), blocks.len() + 1);
+    parts
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_commands_of_the_documents_work_as_they_are_printed() {
+    let mut salus = Salus::new();
+    salus.start();
+    let mut documents: Vec<_> =
+        std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    documents.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    documents.push(root().join("README.md"));
+    let mut tried = 0;
+    for document in documents {
+        let blocks = blocks(&std::fs::read_to_string(&document).unwrap());
+        if blocks.is_empty() {
+            continue;
+        }
+        for (block, said) in blocks.iter().zip(run(&salus, &document, &blocks)) {
+            for shown in &block.shows {
+                let name = document.display();
+                assert!(
+                    said.contains(shown.as_str()),
+                    "{name}: {shown} is not shown:\n{}\n{said}",
+                    block.script
+                );
+            }
+            tried += 1;
+        }
     }
-    assert!(!said.contains("OperationOutcome"), "{said}");
+    assert!(tried > 5, "only {tried} blocks are marked");
+}
+
+#[test]
+fn the_tour_of_the_readme_is_short() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let blocks = blocks(&readme);
+    let tour = &blocks.first().expect("the README marks its tour").script;
+    let commands = tour.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')).count();
+    assert!((8..=14).contains(&commands), "a tour of about ten lines has {commands}");
 }
