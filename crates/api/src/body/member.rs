@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use fhir::outcome::{Issue, IssueType};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_path_to_error::{Path, Segment};
 
 use crate::failure::Failure;
@@ -12,6 +12,11 @@ use crate::failure::Failure;
 /// # Errors
 /// 400 where it is no JSON, 422 where it has another shape.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    // serde reads the members of a struct from a list too, in their order; no shape of ours is one.
+    if bytes.trim_ascii_start().starts_with(b"[") && serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
+        let issue = Issue::error(IssueType::Structure, "the body is a list and should be an object");
+        return Err(unprocessable(issue.at("/")));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(refuse)?;
     deserializer.end().map_err(|error| not_json(&error))?;
@@ -37,7 +42,11 @@ fn refuse(error: serde_path_to_error::Error<serde_json::Error>) -> Failure {
     } else {
         (IssueType::Value, "this has another type or form than it should")
     };
-    let issue = Issue::error(code, detail).at(if pointer.is_empty() { "/".to_owned() } else { pointer });
+    let place = if pointer.is_empty() { "/".to_owned() } else { pointer };
+    unprocessable(Issue::error(code, detail).at(place))
+}
+
+fn unprocessable(issue: Issue) -> Failure {
     let mut failure = Failure::invalid_with(vec![issue]);
     failure.status = StatusCode::UNPROCESSABLE_ENTITY;
     failure
@@ -107,6 +116,7 @@ mod tests {
             (422, Some("/items/0/a~1b".into()))
         );
         assert_eq!(place("7"), (422, Some("/".into())));
+        assert_eq!(place(r#"["secret"]"#), (422, Some("/".into())));
     }
 
     #[test]

@@ -16,7 +16,7 @@ fn made(schema: &Value, definitions: &Map<String, Value>, depth: usize) -> Optio
         return None;
     }
     if let Some(given) = schema["examples"].get(0).or_else(|| schema.get("const")) {
-        return Some(given.clone());
+        return Some(completed(given.clone(), schema, definitions, depth));
     }
     if let Some(first) = schema["enum"].as_array().and_then(|all| all.iter().find(|choice| !choice.is_null()))
     {
@@ -43,6 +43,19 @@ fn made(schema: &Value, definitions: &Map<String, Value>, depth: usize) -> Optio
         "boolean" => Some(json!(true)),
         _ => None,
     }
+}
+
+/// The example with the members that it lacks: one that is flattened into another type brings its example along.
+fn completed(mut given: Value, schema: &Value, definitions: &Map<String, Value>, depth: usize) -> Value {
+    let Some(members) = given.as_object_mut() else { return given };
+    for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        if !members.contains_key(name)
+            && let Some(value) = made(&schema["properties"][name], definitions, depth + 1)
+        {
+            members.insert(name.to_owned(), value);
+        }
+    }
+    given
 }
 
 /// All members for which there is an example.

@@ -34,6 +34,12 @@ fn patch_schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     }
     if let Some(schema) = schema.as_object_mut() {
         schema.remove("required");
+        // A null in an example of the whole says that there is nothing; in a patch it would take something away.
+        for example in schema.get_mut("examples").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(example) = example.as_object_mut() {
+                example.retain(|_, value| !value.is_null());
+            }
+        }
         schema.insert("description".to_owned(), "What changes; null takes a member away.".into());
         for member in schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
             let mut plain = member.1.take();
