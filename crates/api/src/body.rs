@@ -1,5 +1,6 @@
 //! Receiving request bodies: how much, how fast, of what kind.
 
+mod encoding;
 mod member;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Duration, Instant, timeout, timeout_at};
 
+use self::encoding::{Broken, Coming};
 use crate::failure::Failure;
 use crate::policy::Rule;
 
@@ -124,13 +126,6 @@ fn check_media_type(headers: &HeaderMap, accepted: &[&str]) -> Result<(), Failur
             format!("the Content-Type must be one of: {}", accepted.join(", ")),
         )
     };
-    if headers.contains_key(header::CONTENT_ENCODING) {
-        return Err(Failure::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            IssueType::NotSupported,
-            "a body with a Content-Encoding is not supported: send it as it is",
-        ));
-    }
     let mut values = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return Err(refuse());
@@ -147,8 +142,7 @@ fn check_media_type(headers: &HeaderMap, accepted: &[&str]) -> Result<(), Failur
     if known && plain { Ok(()) } else { Err(refuse()) }
 }
 
-/// The whole body, within the rule's limit and `time`. Above [`limits::BODY_BYTES`] it takes a turn
-/// first.
+/// The whole body, decoded, within the rule's limit and `time`. Above [`limits::BODY_BYTES`] it takes a turn first.
 async fn receive(
     request: Request,
     large: Option<&LargeBundles>,
@@ -160,25 +154,30 @@ async fn receive(
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.parse::<usize>().ok());
-    let mut body = request.into_body();
     let deadline = Instant::now() + time;
+    let mut body = Coming::of(request, limit)?;
     if declared.is_some_and(|declared| declared > limit) {
-        discard(body, declared).await;
+        discard(body.into_raw(), declared).await;
         return Err(too_large(limit));
     }
     let mut turn = None;
     let mut bytes = Vec::with_capacity(declared.unwrap_or(0).min(limits::BODY_BYTES));
     loop {
-        let frame = match timeout_at(deadline, body.frame()).await {
+        let data = match timeout_at(deadline, body.piece()).await {
             Ok(None) => return Ok((bytes, turn)),
-            Ok(Some(Ok(frame))) => frame,
-            Ok(Some(Err(_))) => return Err(Failure::invalid("the body ended before its end")),
+            Ok(Some(Ok(data))) => data,
+            Ok(Some(Err(Broken::Cut))) => return Err(Failure::invalid("the body ended before its end")),
+            Ok(Some(Err(Broken::NotEncoded))) => {
+                return Err(Failure::invalid(
+                    "the body is not what its Content-Encoding says, or was cut short",
+                ));
+            }
+            Ok(Some(Err(Broken::TooLong))) => return Err(too_large(limit)),
             Err(_) => return Err(too_slow()),
         };
-        let Ok(data) = frame.into_data() else { continue };
         if bytes.len() + data.len() > limit {
             drop(bytes);
-            discard(body, declared).await;
+            discard(body.into_raw(), declared).await;
             return Err(too_large(limit));
         }
         if bytes.len() + data.len() > limits::BODY_BYTES

@@ -1,95 +1,215 @@
 //! The outermost layer: every request passes it first and every answer last.
 //!
-//! Names the request, refuses heads that are too large, catches panics, renders each [`Failure`] in the form
-//! of its door, sets the headers that every answer carries, and writes the one log line of a failed request.
+//! Names the request, finds out where it comes from, refuses heads that are too large and callers that come too often,
+//! answers browsers that ask whether they may, catches panics, renders each [`Failure`] in the form of its door, sets the
+//! headers that every answer carries, and tells the log and the metrics of it.
 
+mod address;
+mod compress;
+mod cors;
+mod headers;
+mod observe;
+pub(crate) mod ours;
 mod render;
 
-pub(crate) use render::Problem;
-
 use std::any::Any;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use fhir::outcome::IssueType;
 use kernel::{RequestId, limits};
 use tower_http::catch_panic::CatchPanicLayer;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
+pub use self::address::{NotNetworks, TrustedProxies};
+pub use self::cors::{NotOrigins, Origins};
+use self::observe::Requests;
+pub use self::observe::describe;
+pub(crate) use self::render::Problem;
 use crate::failure::Failure;
+use crate::fhir::PublicUrl;
+use crate::guard::Peer;
 use crate::policy::Rule;
-
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const X_CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+use crate::rate::{Allowance, RateLimits};
 
 /// Longest `X-Request-Id` of a client that is taken up.
 const CLIENT_ID_CHARACTERS: usize = 64;
+/// Below this, whatever is not read is a login or the like.
+const SESSIONS: &str = "/api/v1/auth/";
 
-/// Puts the edge around a router whose state is already given.
-pub(crate) fn around(router: Router) -> Router {
-    router.layer(CatchPanicLayer::custom(panicked)).layer(middleware::from_fn(edge))
+/// How the edge treats requests; what is not said lets nothing special through.
+#[derive(Clone, Default)]
+pub struct Edge {
+    /// Who may use the API from a browser.
+    pub origins: Origins,
+    /// Whose word about a client's address is believed.
+    pub proxies: TrustedProxies,
+    /// How often one may come; without it, as often as one likes.
+    pub rates: Option<Arc<RateLimits>>,
+    /// Whether clients reach us through https.
+    pub https: bool,
+    /// The base of links in answers, instead of the request's Host.
+    pub public_url: Option<PublicUrl>,
+    /// Joins a request's span to the trace that its headers name; without it, spans are for the log alone.
+    pub trace: Option<fn(&HeaderMap, &Span)>,
 }
 
-async fn edge(mut request: Request, next: Next) -> Response {
+/// Puts the edge around a router whose state is already given.
+pub(crate) fn around(router: Router, edge: Edge) -> Router {
+    router
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(compress::layer())
+        .layer(middleware::from_fn_with_state((edge, Arc::new(Requests::default())), pass))
+}
+
+async fn pass(
+    State((edge, requests)): State<(Edge, Arc<Requests>)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let started = Instant::now();
     let id = RequestId::generate();
-    let client_id = request.headers().get(X_REQUEST_ID).filter(|value| is_sane(value)).cloned();
+    let client_id = request.headers().get(ours::X_REQUEST_ID).filter(|value| is_sane(value)).cloned();
     let method = request.method().clone();
     let door = render::Door::of(request.uri().path());
     request.extensions_mut().insert(id);
+    if let Some(url) = &edge.public_url {
+        request.extensions_mut().insert(url.clone());
+    }
+    let origin = edge.origins.allowed(request.headers());
+    let span = span(&edge, id, request.headers());
+    let in_flight = requests.begin();
 
-    let mut response = match check_head(&request) {
-        Ok(()) => next.run(request).await,
+    let mut allowance = None;
+    let mut response = match admit(&edge, &mut request, &mut allowance) {
+        Ok(None) => next.run(request).instrument(span.clone()).await,
+        Ok(Some(answer)) => answer,
         Err(failure) => failure.into_response(),
     };
-    let route = response.extensions().get::<&'static Rule>().map_or("-", |rule| rule.path);
-    let milliseconds = started.elapsed().as_millis() as u64;
-    let correlation = client_id.as_ref().and_then(|value| value.to_str().ok()).unwrap_or("-");
-    match response.extensions_mut().remove::<Failure>() {
-        Some(failure) => {
-            log(&failure, id, correlation, &method, route, milliseconds);
-            response = render::render(door, id, &failure, response);
-        }
-        None => tracing::debug!(
-            request = %id, correlation, %method, route, status = response.status().as_u16(), milliseconds,
-            "answered"
-        ),
+    drop(in_flight);
+    let took = started.elapsed();
+    let failure = response.extensions_mut().remove::<Failure>();
+    let status = failure.as_ref().map_or(response.status(), |failure| failure.status);
+    let seen = Seen {
+        method: observe::name(&method),
+        route: observe::route(response.extensions().get::<&'static Rule>().copied()),
+        status,
+        milliseconds: took.as_micros() as f64 / 1_000.0,
+        correlation: client_id.as_ref().and_then(|value| value.to_str().ok()).unwrap_or("-"),
+    };
+    requests.end(seen.method, seen.route, status, took);
+    span.in_scope(|| seen.log(failure.as_ref()));
+    if edge.trace.is_some() {
+        seen.trace(&span);
     }
-    finish(response.headers_mut(), id, client_id);
+    if let Some(failure) = failure {
+        response = render::render(door, id, &failure, response);
+    }
+    let of_user = response.extensions().get::<Allowance>().copied();
+    let headers = response.headers_mut();
+    if let Some(allowance) = allowance.map(|allowance| allowance.tighter(of_user)).or(of_user)
+        && !headers.contains_key(ours::RATE_LIMIT_LIMIT)
+    {
+        allowance.write(headers);
+    }
+    edge.origins.mark(headers, origin);
+    headers::protect(headers, edge.https);
+    identify(headers, id, client_id);
     response
 }
 
-fn log(
-    failure: &Failure,
-    id: RequestId,
-    correlation: &str,
-    method: &axum::http::Method,
-    route: &str,
-    milliseconds: u64,
-) {
-    let status = failure.status.as_u16();
-    let cause = failure.cause.as_deref().unwrap_or("-");
-    if failure.status == StatusCode::SERVICE_UNAVAILABLE {
-        tracing::warn!(request = %id, correlation, %method, route, status, milliseconds, cause, "refused for now");
-    } else if failure.status.is_server_error() {
-        tracing::error!(request = %id, correlation, %method, route, status, milliseconds, cause, "failed");
-    } else {
-        tracing::debug!(request = %id, correlation, %method, route, status, milliseconds, "refused");
+/// Everything about a request that is decided before anybody looks at its route. Gives the answer, where that is all.
+fn admit(
+    edge: &Edge,
+    request: &mut Request,
+    allowance: &mut Option<Allowance>,
+) -> Result<Option<Response>, Failure> {
+    check_head(request)?;
+    if let Some(answer) = edge.origins.preflight(request.method(), request.headers()) {
+        return Ok(Some(answer));
+    }
+    let Some(Peer(peer)) = request.extensions().get().copied() else { return Ok(None) };
+    let client = edge.proxies.client(peer, request.headers());
+    request.extensions_mut().insert(Peer(client));
+    let path = request.uri().path();
+    // Whoever watches over the server must not be turned away when it is busy.
+    if let Some(rates) = &edge.rates
+        && !matches!(path, "/healthz" | "/readyz")
+    {
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        *allowance = Some(rates.address(client, path.starts_with(SESSIONS) && !reads)?);
+    }
+    Ok(None)
+}
+
+/// The span of a request, at a level that no filter of the log leaves out: each of its events names the request by it.
+fn span(edge: &Edge, id: RequestId, headers: &HeaderMap) -> Span {
+    let span = tracing::error_span!(
+        "request",
+        request = %id,
+        otel.name = Empty,
+        otel.kind = Empty,
+        otel.status_code = Empty,
+        http.request.method = Empty,
+        http.route = Empty,
+        http.response.status_code = Empty,
+    );
+    if let Some(trace) = edge.trace {
+        trace(headers, &span);
+    }
+    span
+}
+
+/// What is told of a request.
+struct Seen<'r> {
+    method: &'static str,
+    route: &'static str,
+    status: StatusCode,
+    milliseconds: f64,
+    correlation: &'r str,
+}
+
+impl Seen<'_> {
+    /// One line for each request, and one more with its cause for what is our fault.
+    fn log(&self, failure: Option<&Failure>) {
+        let Seen { method, route, status, milliseconds, correlation } = *self;
+        let status = status.as_u16();
+        tracing::info!(target: "access", method, route, status, milliseconds, correlation, "answered");
+        let Some(failure) = failure.filter(|failure| failure.status.is_server_error()) else { return };
+        let cause = failure.cause.as_deref().unwrap_or("-");
+        if failure.status == StatusCode::SERVICE_UNAVAILABLE {
+            tracing::warn!(method, route, status, cause, "refused for now");
+        } else {
+            tracing::error!(method, route, status, cause, "failed");
+        }
+    }
+
+    /// The attributes that OpenTelemetry has names for, put down last, so that they do not stand in the log.
+    fn trace(&self, span: &Span) {
+        span.record("otel.name", format!("{} {}", self.method, self.route).as_str());
+        span.record("otel.kind", "server");
+        span.record("http.request.method", self.method);
+        span.record("http.route", self.route);
+        span.record("http.response.status_code", self.status.as_u16());
+        if self.status.is_server_error() {
+            span.record("otel.status_code", "ERROR");
+        }
     }
 }
 
-fn finish(headers: &mut HeaderMap, id: RequestId, client_id: Option<HeaderValue>) {
+fn identify(headers: &mut HeaderMap, id: RequestId, client_id: Option<HeaderValue>) {
     if let Ok(value) = HeaderValue::try_from(id.to_string()) {
-        headers.insert(X_REQUEST_ID, value);
+        headers.insert(ours::X_REQUEST_ID, value);
     }
     if let Some(value) = client_id {
-        headers.insert(X_CORRELATION_ID, value);
+        headers.insert(ours::X_CORRELATION_ID, value);
     }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }
 
 /// A client's id goes back to it and into the log, so it holds nothing that a log could stumble over.

@@ -69,7 +69,7 @@ pub(crate) const BASE: &str = "/fhir/R4";
 pub(crate) const MEDIA_TYPE: &str = "application/fhir+json; charset=utf-8";
 
 /// The URL by which clients reach the server, where the operator named one: the base of links, instead of the request's
-/// Host. An extension of each request, set by whoever accepts connections.
+/// Host. An extension of each request, set by the edge.
 #[derive(Clone, Debug)]
 pub struct PublicUrl(Arc<str>);
 

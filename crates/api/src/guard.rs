@@ -19,8 +19,9 @@ use identity::{Claims, TokenVerifier};
 use kernel::{Clock, RequestId};
 use store::Store;
 
+use crate::edge::Edge;
 use crate::failure::Failure;
-use crate::policy::{Endpoint, Policy, Rule, allows};
+use crate::policy::{Endpoint, Permission, Policy, Rule, allows};
 
 /// The address at the other end of the connection; the server puts it into every request's extensions.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +36,15 @@ pub struct Gate {
     pub store: Store,
     /// The source of time.
     pub clock: Arc<dyn Clock>,
+}
+
+impl Gate {
+    /// Whether these headers hold a token that allows `permission`, where a route tells some more than others.
+    pub(crate) fn holds(&self, headers: &HeaderMap, permission: Permission) -> bool {
+        let Ok(token) = bearer(headers) else { return false };
+        let claims = self.verifier.verify(token, self.clock.now());
+        claims.is_ok_and(|claims| allows(&claims.roles, permission))
+    }
 }
 
 /// A request that was let through: on whose behalf it is answered, and what the token says. As an extractor
@@ -91,13 +101,21 @@ pub(crate) async fn guard<S>(
 ) -> Response
 where
     Gate: FromRef<S>,
+    Edge: FromRef<S>,
 {
     let gate = Gate::from_ref(&state);
     let claims = match admit(&gate, rule, request.headers()) {
         Ok(claims) => claims,
         Err(denial) => return mark(rule, deny(&gate, rule, denial, request).await.into_response()),
     };
+    let mut allowance = None;
     if let Some(claims) = claims {
+        if let Some(rates) = Edge::from_ref(&state).rates {
+            match rates.user(claims.sub) {
+                Ok(left) => allowance = Some(left),
+                Err(failure) => return mark(rule, failure.into_response()),
+            }
+        }
         let origin = Origin::of(request.extensions());
         let caller = Caller { account: claims.sub, tenant: claims.org, roles: claims.roles.clone().into() };
         let context = Context {
@@ -109,10 +127,13 @@ where
         request.extensions_mut().insert(Asked { context, claims });
     }
     request.extensions_mut().insert(rule);
-    let response = match tokio::time::timeout(rule.time, next.run(request)).await {
+    let mut response = match tokio::time::timeout(rule.time, next.run(request)).await {
         Ok(response) => response,
         Err(_) => out_of_time(rule).into_response(),
     };
+    if let Some(allowance) = allowance {
+        response.extensions_mut().insert(allowance);
+    }
     mark(rule, response)
 }
 

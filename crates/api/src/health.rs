@@ -1,23 +1,35 @@
 //! `/healthz`: the process is alive. `/readyz`: it can do all its work, database by database.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Json;
-use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::extract::{FromRef, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use domain::permission::Permission;
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::{DatabaseHealth, DatabaseState, Health};
 
+use crate::guard::Gate;
+
 /// Where readiness is read from.
 #[derive(Clone)]
-pub struct Readiness(Arc<dyn Fn() -> Health + Send + Sync>);
+pub struct Readiness {
+    health: Arc<dyn Fn() -> Health + Send + Sync>,
+    stopping: Arc<AtomicBool>,
+}
 
 impl Readiness {
     /// Asks `health` at every request; it must answer from memory.
     pub fn new(health: impl Fn() -> Health + Send + Sync + 'static) -> Readiness {
-        Readiness(Arc::new(health))
+        Readiness { health: Arc::new(health), stopping: Arc::default() }
+    }
+
+    /// From now on the server is not ready: it will take no more connections soon.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
     }
 }
 
@@ -31,8 +43,15 @@ pub(crate) struct Live {
 /// Whether the process can do all its work.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Ready {
-    /// `ready` or `not ready`.
+    /// `ready`, `not ready` or `stopping`.
     status: &'static str,
+    #[serde(flatten)]
+    detail: Option<Detail>,
+}
+
+/// What is told to whoever may read the metrics.
+#[derive(Serialize, JsonSchema)]
+struct Detail {
     /// Whether this server holds a slot for naming new records.
     can_name_records: bool,
     databases: Databases,
@@ -63,22 +82,34 @@ pub(crate) async fn live() -> Json<impl Serialize> {
 }
 
 /// Handles `/readyz`.
-pub(crate) async fn ready(State(readiness): State<Readiness>) -> Response {
-    let health = (readiness.0)();
-    let ready = health.is_ready();
-    let named = health.named;
-    let [auth, phi, clinical] = health.databases.map(|database| of(&database));
-    let body = Ready {
-        status: if ready { "ready" } else { "not ready" },
-        can_name_records: named,
-        databases: Databases { auth, phi, clinical },
+pub(crate) async fn ready<S>(State(state): State<S>, headers: HeaderMap) -> Response
+where
+    Readiness: FromRef<S>,
+    Gate: FromRef<S>,
+{
+    let readiness = Readiness::from_ref(&state);
+    let health = (readiness.health)();
+    let stopping = readiness.stopping.load(Ordering::SeqCst);
+    let ready = health.is_ready() && !stopping;
+    let status = match (stopping, ready) {
+        (true, _) => "stopping",
+        (false, true) => "ready",
+        (false, false) => "not ready",
     };
+    let detail = Gate::from_ref(&state).holds(&headers, Permission::SystemMetrics).then(|| detail(health));
+    let body = Ready { status, detail };
     let mut response = Json(body).into_response();
     if !ready {
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
     }
     response
+}
+
+fn detail(health: Health) -> Detail {
+    let can_name_records = health.named;
+    let [auth, phi, clinical] = health.databases.map(|database| of(&database));
+    Detail { can_name_records, databases: Databases { auth, phi, clinical } }
 }
 
 fn of(health: &DatabaseHealth) -> DatabaseReady {

@@ -10,9 +10,11 @@ use fhir::outcome::IssueType;
 use store::Store;
 
 use crate::body::LargeBundles;
+use crate::edge::Edge;
 use crate::failure::Failure;
 use crate::guard::{Gate, guard};
 use crate::health::Readiness;
+use crate::metrics::Metrics;
 use crate::policy::{Endpoint, Rule, Verb, table};
 use crate::session::Sessions;
 use crate::{administration, edge, fhir as rest, hospital, operations, session};
@@ -26,14 +28,17 @@ where
     Sessions: FromRef<S>,
     LargeBundles: FromRef<S>,
     Readiness: FromRef<S>,
+    Metrics: FromRef<S>,
+    Edge: FromRef<S>,
 {
+    let around = Edge::from_ref(&state);
     let routes = table().fold(Router::new(), |router, rule| {
         let guarded =
             handler(rule).route_layer(middleware::from_fn_with_state((state.clone(), rule), guard::<S>));
         router.route(rule.path, guarded)
     });
     let routes = routes.fallback(no_route).method_not_allowed_fallback(no_method).with_state(state);
-    edge::around(routes)
+    edge::around(routes, around)
 }
 
 fn handler<S>(rule: &Rule) -> MethodRouter<S>
@@ -43,6 +48,8 @@ where
     Sessions: FromRef<S>,
     LargeBundles: FromRef<S>,
     Readiness: FromRef<S>,
+    Metrics: FromRef<S>,
+    Gate: FromRef<S>,
 {
     let filter = match rule.verb {
         Verb::Get => MethodFilter::GET,

@@ -19,6 +19,8 @@ pub enum Permission {
     ChartRead,
     /// Write what is true of a patient.
     ChartWrite,
+    /// Read what the server counts and measures.
+    SystemMetrics,
 }
 
 impl Permission {
@@ -32,6 +34,7 @@ impl Permission {
         Permission::PatientMerge,
         Permission::ChartRead,
         Permission::ChartWrite,
+        Permission::SystemMetrics,
     ];
 
     /// `resource:action`.
@@ -45,13 +48,17 @@ impl Permission {
             Permission::PatientMerge => "patient:merge",
             Permission::ChartRead => "chart:read",
             Permission::ChartWrite => "chart:write",
+            Permission::SystemMetrics => "system:metrics",
         }
     }
 
     /// Whether it lets its holder change something.
     pub const fn writes(self) -> bool {
         match self {
-            Permission::RecordRead | Permission::PatientRead | Permission::ChartRead => false,
+            Permission::RecordRead
+            | Permission::PatientRead
+            | Permission::ChartRead
+            | Permission::SystemMetrics => false,
             Permission::RecordWrite
             | Permission::PatientWrite
             | Permission::PatientDelete

@@ -6,6 +6,7 @@
 
 mod backups;
 mod databases;
+mod edge;
 mod general;
 mod show;
 mod url;
@@ -19,6 +20,8 @@ use kernel::Secret;
 
 pub use backups::{BackupConfig, password_variable as backup_password_variable};
 pub use databases::DatabaseConfig;
+pub use edge::{EdgeConfig, METRICS_ADDR};
+pub use general::HTTP_ADDR;
 pub use show::{env_example, help, markdown};
 pub use variable::{Section, Values, Variable};
 
@@ -27,6 +30,8 @@ pub const SECTIONS: &[Section] = &[
     general::SERVER,
     general::IDENTITY,
     general::KEYS,
+    edge::EDGE,
+    edge::LIMITS,
     general::TELEMETRY,
     databases::EMBEDDED,
     databases::CONNECTIONS,
@@ -85,6 +90,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Backups.
     pub backups: BackupConfig,
+    /// The HTTP edge, metrics and traces.
+    pub edge: EdgeConfig,
     /// What the log is told at the start, once.
     pub warnings: Vec<String>,
 }
@@ -164,6 +171,7 @@ impl Config {
             log: values.text(&general::LOG),
             log_format: general::log_format(&values)?,
             backups: backups::read(&values),
+            edge: edge::read(&values)?,
             warnings,
         })
     }

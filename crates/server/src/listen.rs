@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Peer, PublicUrl};
+use api::Peer;
 use axum::Router;
 use axum::body::Body;
 use hyper::Request;
@@ -18,13 +18,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use kernel::limits;
+use metrics::gauge;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tower::ServiceExt;
 
-/// Connections open at the same time; further ones wait to be accepted.
-const CONNECTIONS: usize = 8 * 1024;
 /// A connection's read buffer: the longest target and the largest headers, and room to see that they are too
 /// large.
 const BUFFER_BYTES: usize = 2 * (limits::URL_BYTES + limits::HEADER_BYTES);
@@ -39,21 +39,43 @@ pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
+/// Lets this process have as many files and connections open as the system allows it to ask for; what it starts with is
+/// often 1,024.
+pub fn allow_connections(wanted: usize) {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
+    // macOS names a limit that it then refuses.
+    let raised = setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok();
+    let allowed = if raised { hard } else { soft };
+    if u64::try_from(wanted).is_ok_and(|wanted| wanted + OTHER_FILES > allowed) {
+        tracing::warn!(
+            allowed,
+            wanted,
+            "fewer files may be open than connections are allowed: raise `ulimit -n` or lower SALUS_MAX_CONNECTIONS"
+        );
+    }
+}
+
+/// Files that are open beside clients' connections: databases, the log, probes.
+const OTHER_FILES: u64 = 200;
+
 /// Serves until `stop` is done; then takes no more connections, and gives requests in flight
-/// [`limits::DRAIN`] to end.
+/// [`limits::DRAIN`] to end. At most so many `connections` are open at the same time; further ones wait to be accepted.
+/// Gives the instant at which the time to stop is over.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    public_url: Option<PublicUrl>,
+    connections: usize,
     stop: impl Future<Output = ()>,
-) {
+) -> Instant {
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let mut connections = JoinSet::new();
+    let places = Arc::new(Semaphore::new(connections));
+    let mut open = JoinSet::new();
+    let counted = gauge!("http_connections");
     tokio::pin!(stop);
     loop {
         // Ended connections leave the set.
-        while connections.try_join_next().is_some() {}
+        while open.try_join_next().is_some() {}
         let accepting = async {
             // The semaphore is never closed.
             let place = Arc::clone(&places).acquire_owned().await.ok();
@@ -71,17 +93,22 @@ pub async fn serve(
                 continue;
             }
         };
-        let connection = connection(stream, peer, router.clone(), public_url.clone(), graceful.watcher());
-        connections.spawn(async move {
+        let connection = connection(stream, peer, router.clone(), graceful.watcher());
+        let counted = counted.clone();
+        open.spawn(async move {
+            counted.increment(1);
             connection.await;
+            counted.decrement(1);
             drop(place);
         });
     }
+    let end = Instant::now() + limits::DRAIN;
     drop(listener);
-    if tokio::time::timeout(limits::DRAIN, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout_at(end, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests were still in flight when the time to stop was over");
     }
-    connections.shutdown().await;
+    open.shutdown().await;
+    end
 }
 
 /// One connection, from its first request to its last; when the server stops, to the end of the request in
@@ -90,7 +117,6 @@ async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-    public_url: Option<PublicUrl>,
     watcher: Watcher,
 ) {
     // Answers are small and written at once; waiting to fill a packet would only delay them.
@@ -99,9 +125,6 @@ async fn connection(
     }
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer.ip()));
-        if let Some(url) = &public_url {
-            request.extensions_mut().insert(url.clone());
-        }
         router.clone().oneshot(request.map(Body::new))
     });
     let connection = http1::Builder::new()

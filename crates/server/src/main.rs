@@ -13,6 +13,7 @@ mod ephemeral;
 mod health;
 mod listen;
 mod master_key;
+mod metrics;
 mod migrate;
 mod reset;
 mod restore;
@@ -23,6 +24,7 @@ mod signals;
 mod start;
 mod state;
 mod telemetry;
+mod traces;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -42,23 +44,23 @@ fn main() -> ExitCode {
         say::text(if *env { config::env_example() } else { config::markdown() });
         return ExitCode::SUCCESS;
     }
-    let configured = Config::read(std::env::vars_os()).and_then(|config| {
-        telemetry::install(&config)?;
-        config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-        Ok(config)
-    });
-    let config = match configured {
-        Ok(config) => config,
-        Err(error) => {
-            say::progress(format_args!("salus: {error}"));
-            return ExitCode::from(MISCONFIGURED);
-        }
-    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             say::progress(format_args!("salus: no threads to run on: {error}"));
             return ExitCode::FAILURE;
+        }
+    };
+    let configured = Config::read(std::env::vars_os()).and_then(|config| {
+        let traces = telemetry::install(&config, runtime.handle())?;
+        config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        Ok((config, traces))
+    });
+    let (config, traces) = match configured {
+        Ok(configured) => configured,
+        Err(error) => {
+            say::progress(format_args!("salus: {error}"));
+            return ExitCode::from(MISCONFIGURED);
         }
     };
     let result = runtime.block_on(async {
@@ -76,6 +78,9 @@ fn main() -> ExitCode {
             Command::Bench(options) => Ok(bench::bench(config, options).await?),
         }
     });
+    if let Some(traces) = traces {
+        traces.end();
+    }
     // A blocking thread that still waits, for a terminal perhaps, does not hold up the end.
     runtime.shutdown_background();
     match result {

@@ -5,25 +5,30 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Instant;
 
-use api::PublicUrl;
 use cluster::Databases;
 use services::bootstrap::ADMINISTRATOR;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::administrator::PasswordPlace;
-use crate::config::Config;
+use crate::config::{Config, HTTP_ADDR, METRICS_ADDR};
 use crate::databases;
 use crate::ephemeral::Ephemeral;
 use crate::listen;
+use crate::metrics::{self, Recorder};
 use crate::say;
 use crate::signals::Signals;
 use crate::start::{self, Application, StartError};
 
+/// Connections to the address of the metrics.
+const WATCHERS: usize = 64;
+
 /// The address cannot be served on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot serve on {address}, which SALUS_HTTP_ADDR can change")]
+#[error("cannot serve on {address}, which {setting} can change")]
 struct NoAddress {
     address: SocketAddr,
+    setting: &'static str,
     source: std::io::Error,
 }
 
@@ -52,7 +57,18 @@ async fn serve_on(config: Config, mut signals: Signals) -> Result<(), Box<dyn Er
     say::progress(format_args!("Salus {}", env!("CARGO_PKG_VERSION")));
     // Taken before anything is started, so that an address in use costs nothing.
     let address = config.http_addr;
-    let listener = listen::bind(address).await.map_err(|source| NoAddress { address, source })?;
+    let listener =
+        listen::bind(address).await.map_err(|source| NoAddress { address, setting: HTTP_ADDR.name, source })?;
+    let watched = match config.edge.metrics_addr {
+        Some(address) => Some(listen::bind(address).await.map_err(|source| NoAddress {
+            address,
+            setting: METRICS_ADDR.name,
+            source,
+        })?),
+        None => None,
+    };
+    listen::allow_connections(config.edge.max_connections);
+    let recorder = Recorder::install()?;
     let mut starting = pin!(databases::open(&config));
     let databases = tokio::select! {
         started = &mut starting => started?,
@@ -62,7 +78,8 @@ async fn serve_on(config: Config, mut signals: Signals) -> Result<(), Box<dyn Er
             return Ok(());
         }
     };
-    let served = serve_over(&config, &databases, listener, began, &mut signals).await;
+    let served =
+        serve_over(&config, &databases, Doors { listener, watched, recorder }, began, &mut signals).await;
     databases.stop().await?;
     served?;
     say::progress("stopped");
@@ -72,27 +89,52 @@ async fn serve_on(config: Config, mut signals: Signals) -> Result<(), Box<dyn Er
 async fn serve_over(
     config: &Config,
     databases: &Databases,
-    listener: TcpListener,
+    doors: Doors,
     began: Instant,
     signals: &mut Signals,
 ) -> Result<(), Box<dyn Error>> {
     let starting = async {
         databases::update(databases).await?;
-        start::application(config, databases).await
+        start::application(config, databases, &doors.recorder).await
     };
-    let Application { store, router, password } = tokio::select! {
+    let Application { store, router, readiness, metrics, password } = tokio::select! {
         started = starting => started.map_err(Box::<StartError>::from)?,
         () = signals.next() => return Ok(()),
     };
-    announce(listener.local_addr()?, &password, began);
-    let public_url = config.public_url.clone().map(PublicUrl::new);
-    listen::serve(listener, router, public_url, async {
+    announce(doors.listener.local_addr()?, &password, began);
+    let stop = CancellationToken::new();
+    let serving = listen::serve(doors.listener, router, config.edge.max_connections, stop.cancelled());
+    let watching = async {
+        if let Some(listener) = doors.watched {
+            say::result(format_args!("Metrics at http://{}/metrics", listener.local_addr()?));
+            let router = metrics::router(metrics);
+            listen::serve(listener, router, WATCHERS, stop.cancelled()).await;
+        }
+        Ok::<(), std::io::Error>(())
+    };
+    let stopping = async {
         signals.next().await;
         say::progress("stopping");
-    })
-    .await;
-    store.close().await;
+        readiness.stop();
+        // Who is in a hurry says so a second time.
+        tokio::select! {
+            () = tokio::time::sleep(config.edge.drain_delay) => {}
+            () = signals.next() => {}
+        }
+        stop.cancel();
+    };
+    let (end, watched, ()) = tokio::join!(serving, watching, stopping);
+    store.close_by(end).await;
+    watched?;
     Ok(())
+}
+
+/// What is served on, and what counts.
+struct Doors {
+    listener: TcpListener,
+    /// For the metrics alone.
+    watched: Option<TcpListener>,
+    recorder: Recorder,
 }
 
 /// Tells the person, and scripts that wait for this line, that requests are answered from now on.

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use api::{Gate, LargeBundles, PasswordPool, Readiness, Sessions};
+use api::{
+    Edge, Gate, LargeBundles, Metrics, PasswordPool, PublicUrl, RateLimits, Readiness, Sessions,
+};
 use axum::Router;
 use cluster::{ClusterError, Databases};
 use domain::{Context, StoreError};
@@ -18,6 +20,7 @@ use crate::administrator::{self, AdministratorError, PasswordPlace};
 use crate::config::Config;
 use crate::databases::{self, UpdateError};
 use crate::master_key::{self, MasterKeyError};
+use crate::metrics::Recorder;
 use crate::state::AppState;
 
 /// Who the tokens are for.
@@ -58,6 +61,10 @@ pub struct Application {
     pub store: Store,
     /// Everything that is served.
     pub router: Router,
+    /// To be told when the server is about to stop.
+    pub readiness: Readiness,
+    /// What is counted and measured.
+    pub metrics: Metrics,
     /// Where the administrator's password is.
     pub password: PasswordPlace,
 }
@@ -66,13 +73,17 @@ pub struct Application {
 ///
 /// # Errors
 /// [`StartError`]; the store is closed again.
-pub async fn application(config: &Config, databases: &Databases) -> Result<Application, StartError> {
+pub async fn application(
+    config: &Config,
+    databases: &Databases,
+    recorder: &Recorder,
+) -> Result<Application, StartError> {
     let data_dir = databases::data_dir(config, databases)?;
     let keyring = Arc::new(Keyring::new(master_key::obtain(config, &data_dir, databases.are_external())?));
     let options = databases::store_options(config, databases, Arc::clone(&keyring))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = Store::open(options).await?;
-    match wire(config, &data_dir, store.clone(), &keyring, clock).await {
+    match wire(config, &data_dir, store.clone(), &keyring, clock, recorder).await {
         Ok(application) => Ok(application),
         Err(error) => {
             store.close().await;
@@ -87,6 +98,7 @@ async fn wire(
     store: Store,
     keyring: &Keyring,
     clock: Arc<dyn Clock>,
+    recorder: &Recorder,
 ) -> Result<Application, StartError> {
     let hasher = Arc::new(PasswordHasher::new(PasswordCost::STANDARD)?);
     let password = administrator::ensure(config, data_dir, &store, &hasher, &clock).await?;
@@ -96,6 +108,8 @@ async fn wire(
     let issuer = Issuer { issuer, audience: AUDIENCE.to_owned() };
     let (verifier, minter) = tokens(&store, keyring, issuer, &clock).await?;
     let health = store.clone();
+    let readiness = Readiness::new(move || health.health());
+    let metrics = recorder.of(&store);
     let state = AppState {
         gate: Gate { verifier: Arc::new(verifier), store: store.clone(), clock: Arc::clone(&clock) },
         sessions: Sessions {
@@ -105,10 +119,24 @@ async fn wire(
             clock,
         },
         large_bundles: LargeBundles::default(),
-        readiness: Readiness::new(move || health.health()),
+        readiness: readiness.clone(),
+        metrics: metrics.clone(),
+        edge: edge(config),
         store: store.clone(),
     };
-    Ok(Application { store, router: api::router(state), password })
+    Ok(Application { store, router: api::router(state), readiness, metrics, password })
+}
+
+fn edge(config: &Config) -> Edge {
+    let told = &config.edge;
+    Edge {
+        origins: told.origins.clone(),
+        proxies: told.proxies.clone(),
+        rates: told.rates.map(|rates| Arc::new(RateLimits::new(rates))),
+        https: config.public_url.as_ref().is_some_and(|url| url.starts_with("https://")),
+        public_url: config.public_url.clone().map(PublicUrl::new),
+        trace: told.traces.as_ref().map(|_| crate::traces::adopt as fn(&_, &_)),
+    }
 }
 
 /// Verifies with every key that is stored and signs with the newest; the first start makes one.

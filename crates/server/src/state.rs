@@ -1,6 +1,6 @@
 //! What the handlers share.
 
-use api::{Gate, LargeBundles, Readiness, Sessions};
+use api::{Edge, Gate, LargeBundles, Metrics, Readiness, Sessions};
 use axum::extract::FromRef;
 use store::Store;
 
@@ -17,6 +17,10 @@ pub struct AppState {
     pub large_bundles: LargeBundles,
     /// What `/readyz` says.
     pub readiness: Readiness,
+    /// What `/metrics` says.
+    pub metrics: Metrics,
+    /// How the edge treats requests.
+    pub edge: Edge,
 }
 
 impl FromRef<AppState> for Store {
@@ -46,5 +50,17 @@ impl FromRef<AppState> for LargeBundles {
 impl FromRef<AppState> for Readiness {
     fn from_ref(state: &AppState) -> Readiness {
         state.readiness.clone()
+    }
+}
+
+impl FromRef<AppState> for Metrics {
+    fn from_ref(state: &AppState) -> Metrics {
+        state.metrics.clone()
+    }
+}
+
+impl FromRef<AppState> for Edge {
+    fn from_ref(state: &AppState) -> Edge {
+        state.edge.clone()
     }
 }

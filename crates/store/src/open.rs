@@ -12,6 +12,7 @@ use kernel::{Database, limits};
 use seal::Keyring;
 use sqlx::PgConnection;
 use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -194,9 +195,14 @@ impl Store {
     /// gives the slot back and ends all connections. What does not end in time is settled by recovery, here
     /// or elsewhere.
     pub async fn close(&self) {
+        self.close_by(Instant::now() + limits::DRAIN).await;
+    }
+
+    /// [`Store::close`], with an instant at which operations at work are left to recovery.
+    pub async fn close_by(&self, end: Instant) {
         let inner = &self.inner;
         inner.tasks.close();
-        if tokio::time::timeout(limits::DRAIN, inner.tasks.wait()).await.is_err() {
+        if tokio::time::timeout_at(end, inner.tasks.wait()).await.is_err() {
             tracing::warn!("operations were still at work when the time to stop was over");
         }
         inner.stop.cancel();

@@ -59,6 +59,24 @@ const HEADERS: &[Header] = &[
         example: "2",
     },
     Header {
+        name: "RateLimit-Limit",
+        description: "Requests that the narrowest limit allows in a minute; without limits there is none.",
+        always: false,
+        example: "6000",
+    },
+    Header {
+        name: "RateLimit-Remaining",
+        description: "Requests that it allows at once from now on.",
+        always: false,
+        example: "5987",
+    },
+    Header {
+        name: "RateLimit-Reset",
+        description: "Seconds until it allows all of them again; in a 429, until it allows the next.",
+        always: false,
+        example: "1",
+    },
+    Header {
         name: "WWW-Authenticate",
         description: "How to log in (RFC 6750).",
         always: true,

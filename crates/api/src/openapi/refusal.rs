@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{header, operation};
 use crate::edge::Problem;
 use crate::fhir::OperationOutcomeBody;
-use crate::policy::{Content, Endpoint, Policy, Rule, Shape, Verb};
+use crate::policy::{Content, Endpoint, OperationsEndpoint, Policy, Rule, Shape, Verb};
 
 /// A refusal as such.
 struct Refusal {
@@ -98,7 +98,7 @@ const REFUSALS: &[Refusal] = &[
     ),
     refusal(
         415,
-        "The body's media type is not taken.",
+        "The body's media type or encoding is not taken.",
         &[],
         "not-supported",
         "the Content-Type must be one of: application/json",
@@ -120,10 +120,10 @@ const REFUSALS: &[Refusal] = &[
     ),
     refusal(
         429,
-        "Too many requests.",
-        &["Retry-After"],
+        "This user or this address has sent too many requests.",
+        &["Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"],
         "throttled",
-        "too many requests: wait before the next",
+        "this user has sent too many requests",
     ),
     refusal(431, "The headers are too large.", &[], "too-long", "the headers are larger than 16384 bytes"),
     refusal(
@@ -209,6 +209,9 @@ pub(super) fn statuses(rule: &Rule) -> Vec<u16> {
     let mut statuses = vec![400, 414, 431, 500, 503];
     if matches!(rule.endpoint, Endpoint::Fhir(_)) {
         statuses.push(406);
+    }
+    if !matches!(rule.endpoint, Endpoint::Operations(OperationsEndpoint::Live | OperationsEndpoint::Ready)) {
+        statuses.push(429);
     }
     match rule.policy {
         Policy::Public => {}

@@ -1,6 +1,6 @@
 //! Health and documents: for whoever runs the server or writes to it.
 
-use super::{Answer, Content, Documentation, Policy, RequestHeader, Rule, Shape, Verb};
+use super::{Answer, Content, Documentation, Permission, Policy, RequestHeader, Rule, Shape, Verb};
 use crate::health::{Live, Ready};
 use crate::openapi::OpenApi;
 
@@ -17,6 +17,8 @@ pub enum Endpoint {
     Docs,
     /// A file of that page.
     DocsFile,
+    /// What is counted and measured.
+    Metrics,
 }
 
 const fn open(
@@ -73,8 +75,28 @@ pub(super) const RULES: &[Rule] = &[
                     headers: &["Retry-After"],
                 },
             ],
+        )
+        .describe(
+            "What is wrong with a database is told to whoever may read the metrics. Everybody else learns whether \
+             requests should be sent here.",
         ),
     ),
+    Rule {
+        policy: Policy::Permissions(&[Permission::SystemMetrics]),
+        ..open(
+            Endpoint::Metrics,
+            "/metrics",
+            "metrics.read",
+            Documentation::new(
+                TAG,
+                "What is counted and measured, for Prometheus",
+                &[Answer::ok(
+                    "The text format, version 0.0.4.",
+                    Content { media_types: &["text/plain"], shape: Shape::of::<String>() },
+                )],
+            ),
+        )
+    },
     open(
         Endpoint::OpenApi,
         "/openapi.json",

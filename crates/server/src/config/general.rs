@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use kernel::Secret;
 
+use super::edge::{METRICS_ADDR, OTLP_ENDPOINT, OTLP_TRACES_ENDPOINT};
 use super::variable::{Section, Values, Variable};
 use super::{ConfigError, LogFormat};
 
@@ -86,7 +87,7 @@ pub const KEYS: Section = Section {
 };
 
 /// The log.
-pub const TELEMETRY: Section = Section { title: "Telemetry", about: "", variables: &[LOG, LOG_FORMAT] };
+pub const TELEMETRY: Section = Section { title: "Telemetry", about: "", variables: &[LOG, LOG_FORMAT, METRICS_ADDR, OTLP_ENDPOINT, OTLP_TRACES_ENDPOINT] };
 
 /// Where to serve.
 pub fn http_addr(values: &Values) -> Result<SocketAddr, ConfigError> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{Gate, LargeBundles, PasswordPool, Readiness, Sessions};
+use api::{Edge, Gate, LargeBundles, Metrics, PasswordPool, Readiness, Sessions};
 use axum::Router;
 use axum::extract::FromRef;
 use chrono::{TimeDelta, Utc};
@@ -25,6 +25,7 @@ struct Parts {
     sessions: Sessions,
     large_bundles: LargeBundles,
     readiness: Readiness,
+    edge: Edge,
 }
 
 impl FromRef<Parts> for Store {
@@ -57,6 +58,18 @@ impl FromRef<Parts> for Readiness {
     }
 }
 
+impl FromRef<Parts> for Metrics {
+    fn from_ref(_: &Parts) -> Metrics {
+        Metrics::new(|| "# nothing is counted in this process\n".to_owned())
+    }
+}
+
+impl FromRef<Parts> for Edge {
+    fn from_ref(parts: &Parts) -> Edge {
+        parts.edge.clone()
+    }
+}
+
 pub struct InProcess {
     pub databases: TestDatabases,
     pub router: Router,
@@ -67,6 +80,11 @@ pub struct InProcess {
 
 impl InProcess {
     pub async fn start() -> InProcess {
+        InProcess::behind(Edge::default()).await
+    }
+
+    /// With an edge of this kind.
+    pub async fn behind(edge: Edge) -> InProcess {
         let databases = TestDatabases::fresh().await;
         let owners = Database::ALL.map(|database| databases.options(database, Role::Owner));
         store::bootstrap::ensure_identity(&owners).await.unwrap();
@@ -95,6 +113,7 @@ impl InProcess {
             },
             large_bundles: LargeBundles::default(),
             readiness: Readiness::new(move || health.health()),
+            edge,
             store: store.clone(),
         };
         InProcess { databases, router: api::router(parts), store, key, issuer }
