@@ -56,8 +56,17 @@ pub struct Edge {
     pub https: bool,
     /// The base of links in answers, instead of the request's Host.
     pub public_url: Option<PublicUrl>,
-    /// Joins a request's span to the trace that its headers name; without it, spans are for the log alone.
-    pub trace: Option<fn(&HeaderMap, &Span)>,
+    /// What makes traces of spans; without it, they are for the log alone.
+    pub tracing: Option<Tracing>,
+}
+
+/// What only the library of traces can do to the span of a request.
+#[derive(Clone, Copy)]
+pub struct Tracing {
+    /// Joins it to the trace that these headers name.
+    pub adopt: fn(&HeaderMap, &Span),
+    /// Gives it a name, once the route is known.
+    pub name: fn(&Span, String),
 }
 
 /// Puts the edge around a router whose state is already given.
@@ -84,7 +93,7 @@ async fn pass(
     }
     let origin = edge.origins.allowed(request.headers());
     let span = span(&edge, id, request.headers());
-    let in_flight = requests.begin();
+    let in_flight = requests.arrive();
 
     let mut allowance = None;
     let mut response = match admit(&edge, &mut request, &mut allowance) {
@@ -105,8 +114,8 @@ async fn pass(
     };
     requests.end(seen.method, seen.route, status, took);
     span.in_scope(|| seen.log(failure.as_ref()));
-    if edge.trace.is_some() {
-        seen.trace(&span);
+    if let Some(tracing) = edge.tracing {
+        seen.trace(tracing, &span);
     }
     if let Some(failure) = failure {
         response = render::render(door, id, &failure, response);
@@ -153,15 +162,14 @@ fn span(edge: &Edge, id: RequestId, headers: &HeaderMap) -> Span {
     let span = tracing::error_span!(
         "request",
         request = %id,
-        otel.name = Empty,
-        otel.kind = Empty,
+        otel.kind = edge.tracing.map(|_| "server"),
         otel.status_code = Empty,
         http.request.method = Empty,
         http.route = Empty,
         http.response.status_code = Empty,
     );
-    if let Some(trace) = edge.trace {
-        trace(headers, &span);
+    if let Some(tracing) = edge.tracing {
+        (tracing.adopt)(headers, &span);
     }
     span
 }
@@ -191,9 +199,8 @@ impl Seen<'_> {
     }
 
     /// The attributes that OpenTelemetry has names for, put down last, so that they do not stand in the log.
-    fn trace(&self, span: &Span) {
-        span.record("otel.name", format!("{} {}", self.method, self.route).as_str());
-        span.record("otel.kind", "server");
+    fn trace(&self, tracing: Tracing, span: &Span) {
+        (tracing.name)(span, format!("{} {}", self.method, self.route));
         span.record("http.request.method", self.method);
         span.record("http.route", self.route);
         span.record("http.response.status_code", self.status.as_u16());

@@ -24,7 +24,7 @@ mod routes;
 mod session;
 
 pub use body::LargeBundles;
-pub use edge::{Edge, NotNetworks, NotOrigins, Origins, TrustedProxies, describe};
+pub use edge::{Edge, NotNetworks, NotOrigins, Origins, Tracing, TrustedProxies, describe};
 pub use failure::Failure;
 pub use fhir::PublicUrl;
 pub use guard::{Gate, Peer};

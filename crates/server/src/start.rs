@@ -3,9 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use api::{
-    Edge, Gate, LargeBundles, Metrics, PasswordPool, PublicUrl, RateLimits, Readiness, Sessions,
-};
+use api::{Edge, Gate, LargeBundles, Metrics, PasswordPool, PublicUrl, RateLimits, Readiness, Sessions};
 use axum::Router;
 use cluster::{ClusterError, Databases};
 use domain::{Context, StoreError};
@@ -22,6 +20,7 @@ use crate::databases::{self, UpdateError};
 use crate::master_key::{self, MasterKeyError};
 use crate::metrics::Recorder;
 use crate::state::AppState;
+use crate::traces;
 
 /// Who the tokens are for.
 const AUDIENCE: &str = "salus";
@@ -135,7 +134,7 @@ fn edge(config: &Config) -> Edge {
         rates: told.rates.map(|rates| Arc::new(RateLimits::new(rates))),
         https: config.public_url.as_ref().is_some_and(|url| url.starts_with("https://")),
         public_url: config.public_url.clone().map(PublicUrl::new),
-        trace: told.traces.as_ref().map(|_| crate::traces::adopt as fn(&_, &_)),
+        tracing: told.traces.as_ref().map(|_| traces::OF_REQUESTS),
     }
 }
 

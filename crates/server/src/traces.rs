@@ -8,13 +8,14 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use api::Tracing;
 use async_trait::async_trait;
 use axum::http::{HeaderMap, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
 use opentelemetry::KeyValue;
 use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry::trace::TracerProvider;
+use opentelemetry::trace::{TraceContextExt, TracerProvider};
 use opentelemetry_http::{Bytes, HeaderExtractor, HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
@@ -84,8 +85,15 @@ impl Traces {
     }
 }
 
+/// What the edge does with the spans of requests.
+pub const OF_REQUESTS: Tracing = Tracing { adopt, name };
+
+fn name(span: &Span, name: String) {
+    span.context().span().update_name(name);
+}
+
 /// Makes the span part of the trace that W3C's `traceparent` names, if there is one.
-pub fn adopt(headers: &HeaderMap, span: &Span) {
+fn adopt(headers: &HeaderMap, span: &Span) {
     static PROPAGATOR: LazyLock<TraceContextPropagator> = LazyLock::new(TraceContextPropagator::new);
     if headers.contains_key("traceparent") {
         // A span that is not sampled has no parent to set.

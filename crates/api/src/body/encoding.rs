@@ -6,6 +6,7 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::{Ready, ready};
+use std::io;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
@@ -104,7 +105,12 @@ fn broken(error: &(dyn Error + 'static)) -> Broken {
         if error.is::<LengthLimitError>() {
             return Broken::TooLong;
         }
-        cause = error.source();
+        // What an io::Error was made of is not its source, but it.
+        let inside = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        cause = match inside {
+            Some(inside) => Some(inside),
+            None => error.source(),
+        };
     }
     Broken::NotEncoded
 }

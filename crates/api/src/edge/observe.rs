@@ -57,7 +57,7 @@ impl Default for Requests {
 
 impl Requests {
     /// Counts the request for as long as the result lives.
-    pub(super) fn begin(&self) -> InFlight<'_> {
+    pub(super) fn arrive(&self) -> InFlight<'_> {
         self.in_flight.increment(1);
         InFlight(&self.in_flight)
     }

@@ -123,15 +123,19 @@ pub fn read(values: &Values) -> Result<EdgeConfig, ConfigError> {
         let rate = rate.and_then(|rate| u32::try_from(rate).ok()).and_then(NonZeroU32::new);
         rate.ok_or_else(|| values.invalid(variable, wanted))
     };
-    let rates =
-        Rates { user: rate(&RATE_LIMIT_USER)?, address: rate(&RATE_LIMIT_ADDRESS)?, login: rate(&RATE_LIMIT_LOGIN)? };
+    let rates = Rates {
+        user: rate(&RATE_LIMIT_USER)?,
+        address: rate(&RATE_LIMIT_ADDRESS)?,
+        login: rate(&RATE_LIMIT_LOGIN)?,
+    };
     let connections = values.number(&MAX_CONNECTIONS, 1..=1_000_000, "a number from 1 to 1000000")?;
     let delay = values.number(&DRAIN_DELAY, 0..=300, "a number of seconds from 0 to 300")?;
     Ok(EdgeConfig {
         metrics_addr: parsed(values, &METRICS_ADDR, "an address and a port, such as 127.0.0.1:9464")?,
         origins: parsed(values, &CORS_ORIGINS, "origins such as https://app.example.org, without wildcards")?
             .unwrap_or_default(),
-        proxies: parsed(values, &TRUSTED_PROXIES, "networks such as 10.0.0.0/8,fd00::/8")?.unwrap_or_default(),
+        proxies: parsed(values, &TRUSTED_PROXIES, "networks such as 10.0.0.0/8,fd00::/8")?
+            .unwrap_or_default(),
         rates: values.flag(&RATE_LIMIT)?.then_some(rates),
         max_connections: usize::try_from(connections.unwrap_or(1)).unwrap_or(usize::MAX),
         drain_delay: Duration::from_secs(delay.unwrap_or(0)),

@@ -87,7 +87,11 @@ pub const KEYS: Section = Section {
 };
 
 /// The log.
-pub const TELEMETRY: Section = Section { title: "Telemetry", about: "", variables: &[LOG, LOG_FORMAT, METRICS_ADDR, OTLP_ENDPOINT, OTLP_TRACES_ENDPOINT] };
+pub const TELEMETRY: Section = Section {
+    title: "Telemetry",
+    about: "",
+    variables: &[LOG, LOG_FORMAT, METRICS_ADDR, OTLP_ENDPOINT, OTLP_TRACES_ENDPOINT],
+};
 
 /// Where to serve.
 pub fn http_addr(values: &Values) -> Result<SocketAddr, ConfigError> {

@@ -61,6 +61,12 @@ async fn answers_are_neither_sniffed_nor_stored() {
         let answer = anybody().await.get(path).await;
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(answer.header("cache-control"), "no-store", "{path}");
+        let policy = "default-src 'none'; frame-ancestors 'none'";
+        assert_eq!(answer.header("content-security-policy"), policy, "{path}");
+        assert_eq!(answer.header("referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(answer.header("cross-origin-resource-policy"), "same-origin", "{path}");
+        assert_eq!(answer.header("strict-transport-security"), "", "{path}: there is no https here");
+        assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
     }
 }
 
@@ -151,6 +157,8 @@ async fn the_server_is_alive_and_ready() {
     assert_eq!(client.get("/healthz").await.status, StatusCode::OK);
     let ready = client.get("/readyz").await;
     assert_eq!(ready.status, StatusCode::OK, "{ready:?}");
+    assert_eq!(ready.json(), serde_json::json!({ "status": "ready" }), "anybody learns no more");
+    let ready = shared().await.get("/readyz").await;
     for database in ["auth", "phi", "clinical"] {
         assert_eq!(ready.json()["databases"][database]["state"], "up");
         assert_eq!(ready.json()["databases"][database]["recovered"], true);

@@ -75,3 +75,31 @@ fn an_address_in_use_is_said_before_anything_is_started() {
     assert!(said(&output).contains("in use"), "{}", said(&output));
     assert!(!salus.data_dir().exists());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stops_says_so_first_and_waits_for_nobody_who_asks_nothing() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut salus = Salus::new();
+    salus.settings.push(("SALUS_DRAIN_DELAY", "2".to_owned()));
+    salus.start();
+    let client = salus.client();
+    let _silent = tokio::net::TcpStream::connect(client.address).await.unwrap();
+    let mut kept = tokio::net::TcpStream::connect(client.address).await.unwrap();
+    kept.write_all(b"GET /healthz HTTP/1.1\r\nhost: h\r\n\r\n").await.unwrap();
+    let mut head = [0; 15];
+    kept.read_exact(&mut head).await.unwrap();
+    assert_eq!(&head, b"HTTP/1.1 200 OK");
+
+    let began = std::time::Instant::now();
+    let ending = tokio::task::spawn_blocking(move || salus.end(Signal::SIGTERM));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let ready = client.get("/readyz").await;
+    assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(ready.json()["status"], "stopping");
+    assert_eq!(client.get("/fhir/R4/metadata").await.status, StatusCode::OK, "it still takes requests");
+    let mut rest = Vec::new();
+    kept.read_to_end(&mut rest).await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(6), "idle connections were waited for");
+    assert!(ending.await.unwrap());
+    assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
+}

@@ -1,9 +1,9 @@
 //! The real binary on a data directory of its own. It ends with this process, however that ends.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -30,6 +30,7 @@ pub struct Salus {
     pub settings: Vec<(&'static str, String)>,
     /// What [`Salus::start`] runs the program with.
     pub arguments: Vec<&'static str>,
+    log: Arc<Mutex<Vec<String>>>,
 }
 
 struct Running {
@@ -42,7 +43,13 @@ struct Running {
 impl Salus {
     /// A data directory on which nothing was started yet.
     pub fn new() -> Salus {
-        Salus { folder: TestFolder::create(), running: None, settings: Vec::new(), arguments: Vec::new() }
+        Salus {
+            folder: TestFolder::create(),
+            running: None,
+            settings: Vec::new(),
+            arguments: Vec::new(),
+            log: Arc::default(),
+        }
     }
 
     pub fn data_dir(&self) -> PathBuf {
@@ -73,11 +80,12 @@ impl Salus {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut wrapper = command.spawn().unwrap();
         let mut lines = BufReader::new(wrapper.stdout.take().unwrap()).lines();
-        let mut errors = wrapper.stderr.take().unwrap();
+        let errors = BufReader::new(wrapper.stderr.take().unwrap()).split(b'\n');
+        let log = Arc::clone(&self.log);
         let errors = std::thread::spawn(move || {
-            let mut text = String::new();
-            errors.read_to_string(&mut text).ok();
-            text
+            for line in errors.map_while(Result::ok) {
+                log.lock().unwrap().push(String::from_utf8_lossy(&line).into_owned());
+            }
         });
         let pid = lines.next().unwrap().unwrap().parse().unwrap();
         let ready = lines.find_map(|line| {
@@ -86,11 +94,21 @@ impl Salus {
                 .and_then(|line| line.split_once("http://"))
                 .map(|(_, at)| at.to_owned())
         });
-        let Some(address) = ready else { panic!("the server did not start: {}", errors.join().unwrap()) };
+        let Some(address) = ready else {
+            errors.join().unwrap();
+            panic!("the server did not start: {}", self.log().join("\n"));
+        };
+        // What it says later is read, so that it never waits for a reader.
+        std::thread::spawn(move || lines.for_each(drop));
         let client = Client { address: address.parse().unwrap(), token: None };
         let leash = wrapper.stdin.take().unwrap();
         self.running = Some(Running { wrapper, pid: Pid::from_raw(pid), client, _leash: leash });
         began.elapsed()
+    }
+
+    /// What it wrote to its standard error so far, line by line.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
     }
 
     fn running(&self) -> &Running {
