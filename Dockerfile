@@ -17,7 +17,8 @@ FROM debian:trixie-slim
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates postgresql-client-17 \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --user-group --home-dir /var/lib/salus --shell /usr/sbin/nologin salus \
+    && groupadd --gid 10001 salus \
+    && useradd --uid 10001 --gid salus --no-create-home --home-dir /var/lib/salus --shell /usr/sbin/nologin salus \
     && install -d --owner=salus --group=salus --mode=0700 /var/lib/salus /backups
 COPY --from=build /out/salus /usr/local/bin/salus
 USER 10001:10001

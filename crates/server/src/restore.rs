@@ -60,10 +60,12 @@ pub async fn restore(config: Config, options: RestoreOptions) -> Result<(), Box<
     backup.fits(&Migrations::embedded()?)?;
     check_key(&config, &backup)?;
     if options.force && !options.yes {
+        let mut places = Database::ALL.map(|database| databases::place(&config, database)).to_vec();
+        places.dedup();
         let question = format!(
             "This puts the backup of {} in the place of the three databases of {}; whatever they hold is lost.",
             backup.manifest.taken_at.to_rfc3339(),
-            Database::ALL.map(|database| databases::place(&config, database)).join(", ")
+            places.join(", ")
         );
         if !ask::confirm(&question)? {
             return Err("nothing was changed".into());

@@ -18,7 +18,10 @@ use crate::login::Login;
 
 /// How long a point is looked for.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long one attempt waits for what is in doubt, while writers wait: well below their own limit, two seconds.
+/// How long one attempt waits for those who decide at this moment, in all three together. With [`DRAIN`] it is what
+/// others may have to wait: below their own limit, two seconds.
+const LOCKS: Duration = Duration::from_secs(1);
+/// How long one attempt then waits for what is in doubt.
 const DRAIN: Duration = Duration::from_millis(700);
 /// Between two looks at what is in doubt.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -82,12 +85,13 @@ pub(super) async fn close(
     }
 }
 
-/// Logs in to all three, with no limit of the server's on how long anything takes.
+/// Logs in to all three, with no limit of the server's on how long anything takes, and without a word about it.
 pub(super) async fn connect(logins: &[Login; 3]) -> Result<Vec<PgConnection>, BackupError> {
     let mut connections = Vec::with_capacity(3);
     for (database, login) in Database::ALL.into_iter().zip(logins) {
         let failed = BackupError::sql(database, "logging in");
-        let mut connection = login.options().connect().await.map_err(&failed)?;
+        let options = login.options().disable_statement_logging();
+        let mut connection = options.connect().await.map_err(&failed)?;
         sqlx::query(
             "select set_config(name, '0', false) from pg_catalog.pg_settings where name in
                  ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout',
@@ -113,15 +117,10 @@ pub(super) async fn keep_others_away(auth: &mut PgConnection) -> Result<(), Back
 
 /// One attempt: answers how many transactions stay in doubt, which is zero when the gate is closed.
 async fn attempt(connections: &mut [PgConnection], identity: Identity) -> Result<usize, BackupError> {
+    let last = Instant::now() + LOCKS;
     for (database, connection) in Database::ALL.into_iter().zip(&mut *connections) {
-        let locked = raw_sql(
-            "begin; set local lock_timeout = '1s'; lock table txn.decision in exclusive mode;
-             set local lock_timeout = 0",
-        )
-        .execute(connection)
-        .await;
-        match locked {
-            Ok(_) => {}
+        match hold(connection, last.saturating_duration_since(Instant::now())).await {
+            Ok(()) => {}
             // Somebody decides for longer than others should wait.
             Err(sqlx::Error::Database(said)) if said.code().as_deref() == Some("55P03") => return Ok(1),
             Err(error) => return Err(BackupError::sql(database, "holding its decisions")(error)),
@@ -145,6 +144,21 @@ async fn attempt(connections: &mut [PgConnection], identity: Identity) -> Result
         }
         sleep(LOOK_EVERY).await;
     }
+}
+
+/// Holds a database's decisions until the connection ends.
+async fn hold(connection: &mut PgConnection, within: Duration) -> Result<(), sqlx::Error> {
+    raw_sql("begin").execute(&mut *connection).await?;
+    // Zero would mean to wait forever.
+    let within_ms = within.as_millis().max(1).to_string();
+    sqlx::query("select set_config('lock_timeout', $1, true)")
+        .bind(within_ms)
+        .execute(&mut *connection)
+        .await?;
+    raw_sql("lock table txn.decision in exclusive mode; set local lock_timeout = 0")
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Who the three databases are; they must be one installation in one epoch.

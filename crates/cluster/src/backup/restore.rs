@@ -57,6 +57,9 @@ pub struct Restored {
     pub findings: Vec<Finding>,
 }
 
+/// Statistics of all tables. An owner who is no superuser is warned of each table of PostgreSQL's own otherwise.
+const ANALYZE: &str = "set client_min_messages = error; analyze";
+
 /// Removes what the owner has in its database. The list of migrations is the one table outside of their schemas.
 const EMPTY: &str = "
     do $$
@@ -114,7 +117,7 @@ pub async fn restore(
             prepare_database(place.database, &place.restored.options()).await?;
         }
         // A dump carries no statistics, and without them searches are planned badly.
-        place.run(&place.restored, "gathering statistics", "analyze").await?;
+        place.run(&place.restored, "gathering statistics", ANALYZE).await?;
         progress(BackupProgress::Restored(place.database, began.elapsed()));
         Ok::<_, BackupError>(())
     });
@@ -357,7 +360,9 @@ impl Place {
 
     async fn run(&self, login: &Login, doing: &'static str, statement: &str) -> Result<(), BackupError> {
         let failed = BackupError::sql(self.database, doing);
-        let mut connection = login.options().connect().await.map_err(&failed)?;
+        // These may take long, and nobody needs to be told so.
+        let options = login.options().disable_statement_logging();
+        let mut connection = options.connect().await.map_err(&failed)?;
         raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.map_err(&failed)?;
         connection.close().await.map_err(&failed)
     }
