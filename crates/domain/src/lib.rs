@@ -4,6 +4,8 @@
 //! Depends on `kernel` and the pure `fhir` crate; does no I/O. Read [`operation`] first, then [`unit_of_work`].
 
 pub mod audit;
+pub mod chart;
+pub mod fault;
 pub mod operation;
 pub mod permission;
 pub mod store;

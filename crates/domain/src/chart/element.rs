@@ -1,0 +1,175 @@
+//! Reading elements of a resource, and changing one while the others stay.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use fhir::date::Range;
+use serde_json::Value;
+
+use super::Object;
+use crate::fault::Faults;
+
+/// The text at a JSON pointer.
+pub(super) fn text(value: &Value, pointer: &str) -> Option<String> {
+    value.pointer(pointer)?.as_str().map(str::to_owned)
+}
+
+/// The code of the first coding of a CodeableConcept that `known` knows.
+pub(super) fn coded<T>(value: &Value, pointer: &str, known: impl Fn(&str) -> Option<T>) -> Option<T> {
+    let codings = value.pointer(pointer)?.get("coding")?.as_array()?;
+    codings.iter().find_map(|coding| known(coding.get("code")?.as_str()?))
+}
+
+/// The logical id of a reference to a record of this type.
+pub(super) fn referred(value: &Value, pointer: &str, resource_type: fhir::ResourceType) -> Option<String> {
+    let reference = value.pointer(pointer)?.get("reference")?.as_str()?;
+    match fhir::reference::Reference::parse(reference) {
+        fhir::reference::Reference::Local { resource_type: found, id, .. } if found == resource_type => {
+            Some(id.to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// The first moment of a date or time of FHIR.
+pub(super) fn moment(text: &str) -> Option<DateTime<Utc>> {
+    Range::parse(text).map(|range| range.low)
+}
+
+/// A FHIR instant in UTC with milliseconds.
+pub(super) fn instant(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// Sets an element, or takes it away.
+pub(super) fn put(object: &mut Object, name: &str, value: Option<Value>) {
+    match value {
+        Some(value) => {
+            object.insert(name.to_owned(), value);
+        }
+        None => {
+            object.shift_remove(name);
+            object.shift_remove(&format!("_{name}"));
+        }
+    }
+}
+
+/// Changes an element that is an object. FHIR knows no empty objects: one that has become empty is taken away.
+pub(super) fn edit(object: &mut Object, name: &str, change: impl FnOnce(&mut Object)) {
+    let mut child = match object.get_mut(name).map(Value::take) {
+        Some(Value::Object(child)) => child,
+        _ => Object::new(),
+    };
+    change(&mut child);
+    put(object, name, (!child.is_empty()).then_some(Value::Object(child)));
+}
+
+/// Changes the first of a repeating element, which is made where there is none.
+pub(super) fn edit_first(object: &mut Object, name: &str, change: impl FnOnce(&mut Object)) {
+    let mut all = match object.get_mut(name).map(Value::take) {
+        Some(Value::Array(all)) => all,
+        _ => Vec::new(),
+    };
+    let mut first = match all.first_mut().map(Value::take) {
+        Some(Value::Object(first)) => first,
+        _ => Object::new(),
+    };
+    change(&mut first);
+    if all.is_empty() {
+        all.push(Value::Null);
+    }
+    if first.is_empty() {
+        all.remove(0);
+    } else {
+        all[0] = Value::Object(first);
+    }
+    put(object, name, (!all.is_empty()).then_some(Value::Array(all)));
+}
+
+/// The text of the first note, and a way to change it.
+pub(super) fn note(resource: &Value) -> Option<String> {
+    text(resource, "/note/0/text")
+}
+
+/// Changes the text of the first note.
+pub(super) fn put_note(resource: &mut Object, note: Option<&str>) {
+    edit_first(resource, "note", |annotation| match note {
+        Some(text) => put(annotation, "text", Some(text.into())),
+        None => annotation.clear(),
+    });
+}
+
+/// A reference to a record by type and id.
+pub(super) fn reference(resource_type: fhir::ResourceType, id: &str) -> Value {
+    serde_json::json!({ "reference": format!("{}/{id}", resource_type.name()) })
+}
+
+/// Notes a fault where a text is no date, year, month or time of FHIR, or lies in the future.
+pub(super) fn check_date(pointer: &str, date: Option<&str>, now: DateTime<Utc>, faults: &mut Faults) {
+    let Some(date) = date else { return };
+    let with_time = date.contains('T');
+    match Range::parse(date) {
+        Some(_) if with_time && DateTime::parse_from_rfc3339(date).is_err() => {
+            faults.add(pointer, "a time needs seconds and an offset, as in 2026-03-01T09:30:00Z");
+        }
+        Some(range) if range.low > now + TOLERANCE => faults.add(pointer, "lies in the future"),
+        Some(_) => {}
+        None => {
+            faults.add(pointer, "is not a date such as 2026, 2026-03, 2026-03-01 or 2026-03-01T09:30:00Z");
+        }
+    }
+}
+
+/// Notes a fault where both are dates and the second ends before the first begins.
+pub(super) fn check_order(start: Option<&str>, end: Option<&str>, pointer: &str, faults: &mut Faults) {
+    let (Some(start), Some(end)) = (start.and_then(Range::parse), end.and_then(Range::parse)) else { return };
+    faults.check(end.high >= start.low, pointer, "lies before the beginning");
+}
+
+/// Notes a fault where an id cannot be one.
+pub(super) fn check_id(pointer: &str, id: Option<&str>, faults: &mut Faults) {
+    if id.is_some_and(|id| !fhir::reference::is_id(id)) {
+        faults.add(pointer, "is not an id");
+    }
+}
+
+/// How far a client's clock may be ahead of ours.
+pub const TOLERANCE: chrono::TimeDelta = chrono::TimeDelta::minutes(5);
+
+/// Changes a repeating element so that it shows `after`: what stands in the same place is changed and keeps what the
+/// view does not know, what is too many is taken away.
+pub(super) fn edit_each<T: Default>(
+    object: &mut Object,
+    name: &str,
+    after: &[T],
+    before: &[T],
+    write: impl Fn(&T, &T, &mut Object),
+) {
+    let mut all = match object.get_mut(name).map(Value::take) {
+        Some(Value::Array(all)) => all,
+        _ => Vec::new(),
+    };
+    all.resize(after.len(), Value::Null);
+    let nothing = T::default();
+    for (i, (element, one)) in all.iter_mut().zip(after).enumerate() {
+        let mut object = match element.take() {
+            Value::Object(object) => object,
+            _ => Object::new(),
+        };
+        write(one, before.get(i).unwrap_or(&nothing), &mut object);
+        *element = Value::Object(object);
+    }
+    put(object, name, (!all.is_empty()).then_some(Value::Array(all)));
+}
+
+/// Reads null as nothing: a merge patch takes a list away with it, and so may whoever writes one anew.
+pub(super) fn or_default<'d, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'d>,
+    T: serde::Deserialize<'d> + Default,
+{
+    Ok(<Option<T> as serde::Deserialize>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// What an entry gives as an example is none of what is shown with it: the id and the version are missing.
+pub(super) fn without_examples(schema: &mut schemars::Schema) {
+    schema.remove("examples");
+}
