@@ -9,6 +9,7 @@ pub mod classify;
 pub mod read;
 pub mod records;
 pub mod search;
+pub mod slices;
 
 mod prepare;
 mod resolve;

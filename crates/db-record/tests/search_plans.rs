@@ -173,9 +173,9 @@ async fn every_search_shape_is_an_index_probe() {
     // The shape, the index that drives its page, and whether a token must be an index condition.
     let clinical = [
         ("patient=p7&code=http://loinc.org|3&_sort=-date", "resource_patient_code", false),
-        ("patient=p7&_sort=-date", "resource_patient_date", false),
-        ("patient=p7&date=ge2015-01-01&_sort=-date", "resource_patient_date", false),
-        ("patient=p7&status=final&_sort=-date", "resource_patient_date", false),
+        ("patient=p7&_sort=-date", "resource_patient_type", false),
+        ("patient=p7&date=ge2015-01-01&_sort=-date", "resource_patient_type", false),
+        ("patient=p7&status=final&_sort=-date", "resource_patient_type", false),
         ("code=http://loinc.org|0&_sort=-date", "resource_code", true),
         ("code=http://loinc.org|3&date=ge2015-01-01&_sort=-date", "resource_code", true),
         ("status=amended&category=vital-signs&_sort=-date", "resource_tokens", true),

@@ -6,7 +6,7 @@ mod records;
 pub use accounts::{Account, Accounts, Membership, NewAccount, NewOrganization, StoredSigningKey};
 pub use records::{
     Anchor, Archive, Body, Changes, Criterion, Draft, Found, Head, Key, Match, Page, Prepared, PreparedIndex,
-    Records, SearchPage, VersionEntry,
+    Records, SearchPage, Slice, Sliced, VersionEntry,
 };
 
 use kernel::{Classify, Database, ErrorKind, TransactionId};

@@ -23,7 +23,7 @@ use serde_json::Value;
 
 use crate::ResourceType;
 
-pub use term::{Form, Term, further_code, system_code, terms};
+pub use term::{Form, Term, further_code, lacked, system_code, terms};
 
 /// What a search needs to know of a resource.
 #[derive(Clone, Default, PartialEq, Eq)]

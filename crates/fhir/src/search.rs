@@ -58,6 +58,13 @@ pub enum Filter {
         /// The tokens.
         any: Vec<TokenValue>,
     },
+    /// It has none of these tokens. No query asks for it: doors of our own do.
+    Without {
+        /// The parameter's number.
+        parameter: u16,
+        /// The tokens.
+        any: Vec<TokenValue>,
+    },
     /// It refers to one of these.
     Reference {
         /// The parameter's number.
@@ -126,7 +133,9 @@ impl Search {
     /// must be answered by equality alone: a date, an OR list, or a parameter about the result.
     pub fn unconditional_parameter(&self) -> Option<&str> {
         let filter = self.filters.iter().find_map(|filter| match filter {
-            Filter::LastUpdated(_) | Filter::Date(_) => Some(filter.code(self.resource_type)),
+            Filter::LastUpdated(_) | Filter::Date(_) | Filter::Without { .. } => {
+                Some(filter.code(self.resource_type))
+            }
             _ => (filter.alternatives() > 1).then(|| filter.code(self.resource_type)),
         });
         let result = self.pairs.iter().map(|(name, _)| name.as_str());
@@ -141,7 +150,7 @@ impl Filter {
         match self {
             Filter::Id(any) | Filter::Patient(any) => any.len(),
             Filter::LastUpdated(any) | Filter::Date(any) => any.len(),
-            Filter::Token { any, .. } => any.len(),
+            Filter::Token { any, .. } | Filter::Without { any, .. } => any.len(),
             Filter::Reference { any, .. } => any.len(),
             Filter::String { any, .. } => any.len(),
         }
@@ -155,6 +164,7 @@ impl Filter {
             Filter::Patient(_) => return "patient",
             Filter::Date(_) => date_parameter(resource_type).unwrap_or_default(),
             Filter::Token { parameter, .. }
+            | Filter::Without { parameter, .. }
             | Filter::Reference { parameter, .. }
             | Filter::String { parameter, .. } => *parameter,
         };
@@ -191,6 +201,7 @@ impl fmt::Debug for Filter {
             Filter::Date(_) => ("Date", None),
             Filter::Patient(_) => ("Patient", None),
             Filter::Token { parameter, .. } => ("Token", Some(*parameter)),
+            Filter::Without { parameter, .. } => ("Without", Some(*parameter)),
             Filter::Reference { parameter, .. } => ("Reference", Some(*parameter)),
             Filter::String { parameter, .. } => ("String", Some(*parameter)),
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::audit::Event;
-use domain::store::{Archive, Found, Key, Page, SearchPage, VersionEntry};
+use domain::store::{Archive, Found, Key, Page, SearchPage, Slice, Sliced, VersionEntry};
 use domain::{Context, StoreError, Stored};
 use fhir::search::Search;
 use kernel::{Database, limits};
@@ -243,6 +243,10 @@ impl Archive for Store {
 
     async fn search(&self, context: &Context, search: &Search) -> Stored<SearchPage> {
         self.inner.reader.search(context, search).await
+    }
+
+    async fn slices(&self, context: &Context, patient: &str, slices: &[Slice]) -> Stored<Option<Sliced>> {
+        self.inner.reader.slices(context, patient, slices).await
     }
 }
 

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::audit::{Action, Event, Outcome};
-use domain::store::{Archive, Found, Head, Key, Page, SearchPage, VersionEntry};
+use domain::store::{Archive, Found, Head, Key, Page, SearchPage, Slice, Sliced, VersionEntry};
 use domain::{Context, StoreError, Stored};
+use fhir::ResourceType;
 use fhir::search::Search;
 use kernel::{Database, Phi, Tenant};
 use seal::Keyring;
@@ -22,6 +23,7 @@ const READ: &str = "record.read";
 const VERSION: &str = "record.vread";
 const HISTORY: &str = "record.history";
 const SEARCH: &str = "record.search";
+const CHART: &str = "chart.read";
 
 /// Reads records and leaves a trace of it.
 pub(crate) struct Reader {
@@ -37,6 +39,7 @@ struct Reads {
     version: Arc<Work>,
     history: Arc<Work>,
     search: Arc<Work>,
+    chart: Arc<Work>,
 }
 
 /// Runs `$statement` on `$connection`, a variable, for as long as a statement may take; once more on a fresh connection
@@ -69,6 +72,7 @@ impl Reader {
             version: measures.operation(VERSION),
             history: measures.operation(HISTORY),
             search: measures.operation(SEARCH),
+            chart: measures.operation(CHART),
         };
         Reader { connections, audit, keyring, reads }
     }
@@ -243,5 +247,35 @@ impl Archive for Reader {
             self.trace(database, event).await?;
         }
         Ok(searched.page)
+    }
+
+    async fn slices(&self, context: &Context, patient: &str, slices: &[Slice]) -> Stored<Option<Sliced>> {
+        let (database, tenant) = (Database::Clinical, context.tenant());
+        let keys = self.keyring.tenant(database, tenant);
+        let home = &self.connections[database.index()];
+        let mut connection = home.checkout().await?;
+        let begin = begin_search(tenant);
+        let timing = Timing::start(&self.reads.chart, database, CHART);
+        on_live!(home, &timing, connection, control(&mut connection, database, &begin))?;
+        let reading = db_record::slices::read(&mut connection, database, &keys, tenant, patient, slices);
+        let read = home.answered(1, timing.of(reading)).await?;
+        home.answered(1, control(&mut connection, database, "commit")).await?;
+        drop(timing);
+        connection.finish();
+        let there = read.sliced.as_ref().is_some_and(|sliced| !sliced.deleted);
+        if there && slices.is_empty() {
+            return Ok(read.sliced);
+        }
+        let mut event = Event::of(context, Action::Read, CHART);
+        event.resource_type = Some(ResourceType::Patient);
+        if there {
+            event.patients.extend(read.patient);
+            event.resources = read.touched;
+        } else {
+            event.outcome = Outcome::Missing;
+            event.resource_id = Some(patient.to_owned());
+        }
+        self.trace(database, event).await?;
+        Ok(read.sliced)
     }
 }

@@ -198,6 +198,14 @@ impl Writer<'_> {
                 Filter::Token { .. } | Filter::Reference { .. } | Filter::String { .. } => {
                     self.tokens(filter)
                 }
+                Filter::Without { .. } => {
+                    let none: Vec<i64> = fhir::extract::lacked(filter)
+                        .iter()
+                        .map(|term| token(self.keys, search.resource_type, term))
+                        .collect();
+                    let none = self.bind(none);
+                    format!("not (r.tokens && {none})")
+                }
             });
         }
         predicates
@@ -321,7 +329,9 @@ pub(crate) fn compile(
             vec![vec![format!("r.code = {main}")], vec![format!("r.tokens @> {further}")]]
         }
     };
-    if !salted(search) {
+    // A patient's records are found by patient and type.
+    let by_patient = search.filters.iter().any(|filter| matches!(filter, Filter::Patient(_)));
+    if !salted(search) || by_patient {
         let own = writer.tenant_and_type();
         branches.iter_mut().for_each(|branch| branch.insert(0, own.clone()));
     }

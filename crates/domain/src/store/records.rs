@@ -243,6 +243,29 @@ pub struct SearchPage {
     pub total: Option<u64>,
 }
 
+/// The newest records of one type that are about one patient, by the type's date.
+#[derive(Clone, Debug)]
+pub struct Slice {
+    /// The type.
+    pub resource_type: ResourceType,
+    /// Only those whose main code is this one: system and code.
+    pub code: Option<(&'static str, &'static str)>,
+    /// Only those that do not have this token: the number of a search parameter whose values are bare codes, and the
+    /// code.
+    pub without: Option<(u16, &'static str)>,
+    /// How many at the most.
+    pub most: usize,
+}
+
+/// What a database without names knows of a patient: whether they were deleted, and slices of their records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sliced {
+    /// Whether the patient was deleted; there are no records then.
+    pub deleted: bool,
+    /// For each slice its records with their logical ids, the newest first, and whether there are more.
+    pub slices: Vec<(Vec<(String, Body)>, bool)>,
+}
+
 /// Reading records outside a transaction. Each call is one access: it writes its audit row, durably, before it
 /// answers.
 #[async_trait]
@@ -271,4 +294,8 @@ pub trait Archive: Send + Sync {
     /// [`crate::StoreError::TooCostly`] at the time limit; [`crate::StoreError::Constraint`] named `cursor` where
     /// the cursor is not one of ours for this search.
     async fn search(&self, context: &Context, search: &Search) -> Stored<SearchPage>;
+
+    /// Several slices of one patient's records in `clinical`, in one statement; none where no such patient is
+    /// known. Without slices it only says whether there is such a patient, which leaves a trace where there is none.
+    async fn slices(&self, context: &Context, patient: &str, slices: &[Slice]) -> Stored<Option<Sliced>>;
 }

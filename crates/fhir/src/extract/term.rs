@@ -72,10 +72,15 @@ fn reference(resource_type: ResourceType, id: &str) -> String {
 }
 
 /// The terms that a filter looks for: a resource is found if it has all terms of one of the lists. None for
-/// filters that are not answered by terms: by id, date, or main patient.
+/// filters that are not answered by terms: by id, date, or main patient, and for those by what a resource lacks
+/// ([`lacked`]).
 pub fn terms(filter: &Filter) -> Option<Vec<Vec<Term<'_>>>> {
     match filter {
-        Filter::Id(_) | Filter::LastUpdated(_) | Filter::Date(_) | Filter::Patient(_) => None,
+        Filter::Id(_)
+        | Filter::LastUpdated(_)
+        | Filter::Date(_)
+        | Filter::Patient(_)
+        | Filter::Without { .. } => None,
         Filter::Token { parameter, any } => {
             Some(any.iter().map(|value| vec![token(*parameter, value)]).collect())
         }
@@ -95,6 +100,14 @@ pub fn terms(filter: &Filter) -> Option<Vec<Vec<Term<'_>>>> {
             };
             Some(any.iter().map(|words| words.iter().map(term).collect()).collect())
         }
+    }
+}
+
+/// The terms of which a resource must have none.
+pub fn lacked(filter: &Filter) -> Vec<Term<'_>> {
+    match filter {
+        Filter::Without { parameter, any } => any.iter().map(|value| token(*parameter, value)).collect(),
+        _ => Vec::new(),
     }
 }
 
