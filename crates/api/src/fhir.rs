@@ -21,13 +21,14 @@ mod update;
 mod version_read;
 mod written;
 
-pub(crate) use answer::if_match;
+pub(crate) use answer::{if_match, settle};
 pub(crate) use query::encode as encode_query;
 pub(crate) use shapes::{
     BundleDone, BundleToDo, Capabilities, HistoryParameters, Matches, OperationOutcomeBody,
     Presentation as PresentationParameters, Resource, ResourceUnderId, SearchParameters, Versions,
     issue_code,
 };
+pub(crate) use written::execute;
 
 use std::sync::Arc;
 

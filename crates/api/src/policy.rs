@@ -19,7 +19,7 @@ pub use domain::permission::{Permission, allows};
 use kernel::limits;
 
 pub use self::administration::Endpoint as AdministrationEndpoint;
-pub use self::chart::Endpoint as ChartEndpoint;
+pub use self::chart::{Endpoint as ChartEndpoint, Kind as ChartKind};
 pub use self::documentation::{Answer, Content, Documentation, RequestHeader, Shape};
 pub use self::fhir::Endpoint as FhirEndpoint;
 pub use self::operations::Endpoint as OperationsEndpoint;

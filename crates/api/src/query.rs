@@ -9,7 +9,6 @@ use crate::failure::Failure;
 
 /// The query as one of our own shapes. A parameter that is unknown or malformed is refused by name.
 #[derive(Debug)]
-#[allow(dead_code)] // Until the first typed route is there.
 pub(crate) struct Query<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {

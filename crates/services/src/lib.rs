@@ -4,5 +4,6 @@
 //! May depend on `domain`, `fhir`, `identity`, `seal`. Read [`session`] first.
 
 pub mod bootstrap;
+pub mod chart;
 pub mod record;
 pub mod session;

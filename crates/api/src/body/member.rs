@@ -18,16 +18,17 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
         return Err(unprocessable(issue.at("/")));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(refuse)?;
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| refuse(error, bytes))?;
     deserializer.end().map_err(|error| not_json(&error))?;
     Ok(value)
 }
 
 /// The parser's own message quotes values, and a value may be a password or a name: only its kind is told.
-fn refuse(error: serde_path_to_error::Error<serde_json::Error>) -> Failure {
+fn refuse(error: serde_path_to_error::Error<serde_json::Error>, bytes: &[u8]) -> Failure {
     let mut pointer = pointer(error.path());
     let inner = error.into_inner();
-    if !inner.is_data() {
+    // The parser also calls it a fault of syntax where a number stands in the place of a name.
+    if !inner.is_data() && serde_json::from_slice::<IgnoredAny>(bytes).is_err() {
         return not_json(&inner);
     }
     let message = inner.to_string();

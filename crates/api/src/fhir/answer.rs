@@ -44,7 +44,7 @@ pub(super) fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 
 /// Makes it 202 where the commit is decided and not every database shows it yet: the client may wait for it
 /// to appear, and must not repeat the request. `X-Transaction-Id` names it.
-pub(super) fn settle(response: &mut Response, transaction: TransactionId, settlement: Settlement) {
+pub(crate) fn settle(response: &mut Response, transaction: TransactionId, settlement: Settlement) {
     match settlement {
         Settlement::Applied => {}
         Settlement::Accepted => {

@@ -45,7 +45,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Wishes {
 
 /// Runs the write. That it was refused stands in the audit trail of `auth`, as every denied access does, before the
 /// client learns of it.
-pub(super) async fn execute(
+pub(crate) async fn execute(
     store: &Store,
     context: &Context,
     write: Write,

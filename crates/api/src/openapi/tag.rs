@@ -22,6 +22,11 @@ const TAGS: &[(&str, &str)] = &[
          record, with the codes of LOINC and SNOMED CT where the standard has them.",
     ),
     (
+        "Chart",
+        "What is true of a patient: problems, allergies, medication, encounters, notes, vital signs. Each entry is a \
+         FHIR record too, under the same id.",
+    ),
+    (
         "FHIR R4",
         "Records of all 146 types over the RESTful API of FHIR R4 (https://hl7.org/fhir/R4/http.html): JSON only. What \
          is stored here and what the typed door shows are the same records.",

@@ -9,7 +9,8 @@ use std::collections::HashMap;
 
 use api::openapi::{document, documented};
 use api::policy::{Policy, Rule, Verb};
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
 use serde_json::Value;
 
 use crate::client::{Answer, call};
@@ -62,11 +63,17 @@ impl Contract {
     async fn start() -> Contract {
         let salus = InProcess::start().await;
         let administrator = salus.token(&["administrator"]);
+        // What lies below a patient is tried on one who is there.
+        let request = Request::post("/fhir/R4/Patient").header("host", "localhost");
+        let request = request.header("content-type", "application/fhir+json");
+        let request = request.header("authorization", format!("Bearer {administrator}"));
+        let patient = request.body(Body::from(r#"{"resourceType":"Patient"}"#)).unwrap();
+        let patient = call(salus.router.clone(), patient).await.json()["id"].as_str().unwrap().to_owned();
         Contract {
             salus,
             document: document(),
             administrator,
-            made: HashMap::new(),
+            made: HashMap::from([("/api/v1/patients".to_owned(), patient)]),
             faults: Vec::new(),
             sent: 0,
         }

@@ -121,10 +121,15 @@ impl InProcess {
 
     /// A token for somebody with these roles in organization 1.
     pub fn token(&self, roles: &[&str]) -> String {
+        self.token_in(1, roles)
+    }
+
+    /// A token for somebody with these roles in this organization.
+    pub fn token_in(&self, organization: i32, roles: &[&str]) -> String {
         let now = Utc::now();
         let claims = Claims {
             sub: AccountId::generate(),
-            org: Tenant::from_number(1),
+            org: Tenant::from_number(organization),
             org_id: Uuid::now_v7(),
             name: "someone".to_owned(),
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),

@@ -5,6 +5,7 @@
 
 mod backup;
 mod bad_input;
+mod chart;
 mod client;
 mod contract;
 mod crash;

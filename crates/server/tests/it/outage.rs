@@ -87,6 +87,9 @@ async fn a_database_that_is_down_takes_only_its_own_routes_along_and_comes_back_
         .create(json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" },
                         "subject": { "reference": format!("Patient/{patient}") } }))
         .await;
+    let (summary, problems) =
+        (format!("/api/v1/patients/{patient}/summary"), format!("/api/v1/patients/{patient}/problems"));
+    assert_eq!(client.get(&summary).await.status, StatusCode::OK);
     let patient = format!("/fhir/R4/Patient/{patient}");
     let practitioner = format!("/fhir/R4/Practitioner/{practitioner}");
     let observation = format!("/fhir/R4/Observation/{observation}");
@@ -103,7 +106,14 @@ async fn a_database_that_is_down_takes_only_its_own_routes_along_and_comes_back_
     let down = until(&client, &patient, StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(10)).await;
     assert!(!down.header("retry-after").is_empty());
     assert_eq!(down.issue().0, "transient");
-    for other in [practitioner.as_str(), observation.as_str(), "/api/v1/auth/me", "/healthz"] {
+    // A summary without the patient would be none; the chart itself is all in clinical.
+    let no_summary = client.get(&summary).await;
+    assert_eq!(no_summary.status, StatusCode::SERVICE_UNAVAILABLE, "{no_summary:?}");
+    assert!(!no_summary.header("retry-after").is_empty());
+    let detail = no_summary.json()["detail"].as_str().unwrap_or_default().to_owned();
+    assert!(detail.contains("phi"), "{detail}");
+    let others = [practitioner.as_str(), observation.as_str(), &problems, "/api/v1/auth/me", "/healthz"];
+    for other in others {
         let began = Instant::now();
         assert_eq!(client.get(other).await.status, StatusCode::OK, "{other}");
         assert!(began.elapsed() < Duration::from_secs(1), "{other} was slowed");

@@ -9,7 +9,12 @@ use crate::in_process::InProcess;
 use test_support::sqlx;
 
 fn request(rule: &Rule, token: Option<&str>) -> Request<Body> {
-    let path = rule.path.replace("{type}", "Patient").replace("{id}", "p1").replace("{version}", "1");
+    let path = rule
+        .path
+        .replace("{type}", "Patient")
+        .replace("{id}", "p1")
+        .replace("{record}", "r1")
+        .replace("{version}", "1");
     let mut request = Request::builder().method(rule.verb.name()).uri(path).header("host", "localhost");
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // A test says what it expects by failing.
 
 mod bundles;
+mod chart;
 mod harness;
 mod isolation;
 mod searches;
