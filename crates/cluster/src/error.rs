@@ -36,6 +36,14 @@ pub enum ClusterError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The programs that were fetched are not as they should be.
+    #[error("the programs that were fetched into {} cannot be used: {reason}", folder.display())]
+    Fetched {
+        /// Where they are.
+        folder: PathBuf,
+        /// What is wrong with them.
+        reason: String,
+    },
     /// The data directory belongs to another major version of PostgreSQL.
     #[error(
         "the {database} cluster in {} was made by PostgreSQL {found}, but the binaries in {} are PostgreSQL \

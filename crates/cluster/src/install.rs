@@ -32,12 +32,39 @@ impl Install {
     /// Errors: [`ClusterError::Binaries`] for a named folder that is not usable,
     /// [`ClusterError::NoBinaries`].
     pub fn find(named: Option<&Path>, wanted: Option<u32>) -> Result<Install, ClusterError> {
+        Install::find_or(named, None, &[], wanted)
+    }
+
+    /// As [`Install::find`], in these folders only where they are given, and at last in those that are `beside`.
+    pub(crate) fn find_or(
+        named: Option<&Path>,
+        only: Option<&[PathBuf]>,
+        beside: &[PathBuf],
+        wanted: Option<u32>,
+    ) -> Result<Install, ClusterError> {
         if let Some(folder) = named {
-            return inspect(folder)
-                .map_err(|reason| ClusterError::Binaries { folder: folder.to_path_buf(), reason });
+            return Install::at(folder);
         }
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        search(std::env::split_paths(&path).collect(), usual_folders(), wanted)
+        let (path, usual) = match only {
+            Some(only) => (only.to_vec(), Vec::new()),
+            None => {
+                let path = std::env::var_os("PATH").unwrap_or_default();
+                (std::env::split_paths(&path).collect(), usual_folders())
+            }
+        };
+        // What is on the machine goes before what was fetched, unless the clusters want it.
+        match search(path, usual, wanted) {
+            Ok(found) if wanted.is_none_or(|major| found.major == major) => Ok(found),
+            found => match search(Vec::new(), beside.to_vec(), wanted) {
+                Ok(fetched) if found.is_err() || wanted == Some(fetched.major) => Ok(fetched),
+                _ => found,
+            },
+        }
+    }
+
+    /// The installation in this folder.
+    pub(crate) fn at(folder: &Path) -> Result<Install, ClusterError> {
+        inspect(folder).map_err(|reason| ClusterError::Binaries { folder: folder.to_path_buf(), reason })
     }
 
     /// The path of one of the programs.

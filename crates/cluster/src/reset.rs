@@ -9,6 +9,7 @@ use kernel::Database;
 
 use crate::bootstrap::Role;
 use crate::error::ClusterError;
+use crate::fetch;
 use crate::initdb;
 use crate::marker::Marker;
 use crate::place;
@@ -70,6 +71,7 @@ pub async fn reset(data_dir: &Path) -> Result<Removed, ClusterError> {
             remove_file(&file)?;
         }
     }
+    remove_folder(&marker.home.join(fetch::FOLDER))?;
     remove_if_empty(&marker.home)?;
     remove_if_empty(&data_dir.join(secret::FOLDER))?;
     for file in place::files_of(&data_dir) {

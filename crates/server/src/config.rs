@@ -74,6 +74,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// PostgreSQL's programs, if not searched for.
     pub pg_bin: Option<PathBuf>,
+    /// Whether PostgreSQL's programs may be fetched where there are none.
+    pub fetch: bool,
     /// The databases.
     pub databases: DatabaseConfig,
     /// The administrator's password, if not made.
@@ -163,6 +165,7 @@ impl Config {
             public_url: general::public_url(&values)?,
             data_dir: values.text(&general::DATA_DIR).into(),
             pg_bin: values.optional(&databases::PG_BIN).map(PathBuf::from),
+            fetch: !values.flag(&databases::NO_FETCH)?,
             databases,
             admin_password: general::admin_password(&values)?,
             master_key_file: values.optional(&general::MASTER_KEY_FILE).map(PathBuf::from),

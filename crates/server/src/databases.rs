@@ -46,12 +46,15 @@ pub async fn open(config: &Config) -> Result<Databases, ClusterError> {
     }
     let mut options = Options::new(&config.data_dir);
     options.binaries = config.pg_bin.clone();
+    options.fetch = config.fetch;
     let most = config.databases.pools.iter().map(|pool| pool.max_connections).max().unwrap_or_default();
     options.max_connections = options.max_connections.max(most + BESIDE_THE_POOL);
     let clusters = Clusters::start(options, |progress| match progress {
         // Routine, and over in a moment.
         Progress::Starting(_) | Progress::Ready(_) => tracing::debug!("{progress}"),
         Progress::Binaries { .. }
+        | Progress::Fetching { .. }
+        | Progress::Fetched
         | Progress::Account(_)
         | Progress::Elsewhere { .. }
         | Progress::Initialising(_)

@@ -5,6 +5,7 @@
 mod adoption;
 mod backup;
 mod faults;
+mod fetching;
 mod lifecycle;
 mod migrations;
 mod places;

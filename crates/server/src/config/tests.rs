@@ -27,7 +27,7 @@ fn without_any_variable_the_defaults_hold() {
     let config = read(&[("PATH", "/bin"), ("AUTH_DB_HOST", ""), ("SALUS_LOG", "")]).unwrap();
     assert_eq!(config.http_addr, "127.0.0.1:8080".parse().unwrap());
     assert_eq!(config.data_dir, PathBuf::from("./.salus"));
-    assert!(config.admin_password.is_none() && config.databases.external.is_none());
+    assert!(config.admin_password.is_none() && config.databases.external.is_none() && config.fetch);
     assert_eq!(config.log, "info,sqlx=warn");
     assert!(config.warnings.is_empty());
     let pool = config.databases.pools[0];
@@ -50,6 +50,7 @@ fn a_wrong_value_is_named_and_not_shown() {
         ("SALUS_ORGANIZATION", "a\nb"),
         ("SALUS_PUBLIC_URL", "ftp://hidden"),
         ("SALUS_PUBLIC_URL", "https://a\"hidden"),
+        ("SALUS_NO_FETCH", "perhaps"),
         ("ENCRYPTION_KEY", "thirty-one characters are short"),
         ("DATABASE_MAX_CONNECTIONS", "many"),
         ("DATABASE_MAX_CONNECTIONS", "-7"),
