@@ -285,7 +285,7 @@ impl Names {
                 }
                 DatabaseUrl::parse(&text).map_err(|reason| self.url_error(values, reason))?
             }
-            None => self.from_parts(values)?,
+            None => self.parts(values)?,
         };
         let user = url.user.clone().ok_or_else(|| self.url_error(values, "it names no user".to_owned()))?;
         let host = host(&url.host);
@@ -307,7 +307,7 @@ impl Names {
         Ok((external, self.pool(values, &url, *pool)?))
     }
 
-    fn from_parts(&self, values: &Values) -> Result<DatabaseUrl, ConfigError> {
+    fn parts(&self, values: &Values) -> Result<DatabaseUrl, ConfigError> {
         let port = values.number(&self.port, 1..=65_535, "a port")?;
         Ok(DatabaseUrl {
             host: values.text(&self.host),
