@@ -17,7 +17,12 @@ pub(super) fn path(rule: &'static Rule) -> impl Iterator<Item = Value> {
 }
 
 fn segment(endpoint: Endpoint, name: &str) -> (&'static str, Value) {
-    let types = || ResourceType::all().map(|resource_type| resource_type.name()).collect::<Vec<_>>();
+    // The first is what /docs offers.
+    let types = || {
+        let others = ResourceType::all().filter(|resource_type| *resource_type != ResourceType::Patient);
+        let all = [ResourceType::Patient].into_iter().chain(others);
+        all.map(|resource_type| resource_type.name()).collect::<Vec<_>>()
+    };
     let record = |description| {
         (description, json!({ "type": "string", "pattern": "^[A-Za-z0-9.-]{1,64}$", "examples": ["p1"] }))
     };

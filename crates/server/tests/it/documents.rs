@@ -1,10 +1,32 @@
 //! What the documents list is what there is.
 
+use std::path::{Path, PathBuf};
+
 use api::policy::Permission;
 use fhir::outcome::IssueType;
 
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
 fn api_md() -> String {
-    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api.md")).unwrap()
+    std::fs::read_to_string(root().join("docs/api.md")).unwrap()
+}
+
+#[test]
+fn every_file_that_the_documents_name_is_there() {
+    let mut named = 0;
+    for document in ["CONTRIBUTING.md", "docs/api.md"] {
+        let text = std::fs::read_to_string(root().join(document)).unwrap();
+        for quoted in text.split('`').skip(1).step_by(2) {
+            let first = quoted.split('/').next().unwrap_or_default();
+            if ["crates", "migrations", "docs", "tools"].contains(&first) && quoted.contains('/') {
+                assert!(root().join(quoted).exists(), "{document}: {quoted}");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 10, "only {named} files are named");
 }
 
 #[test]
