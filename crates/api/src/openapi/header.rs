@@ -12,7 +12,8 @@ struct Header {
 }
 
 /// Headers of every answer.
-const EVERYWHERE: &[&str] = &["X-Request-Id"];
+const EVERYWHERE: &[&str] =
+    &["X-Request-Id", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "RateLimit-Policy"];
 
 const HEADERS: &[Header] = &[
     Header {
@@ -20,6 +21,31 @@ const HEADERS: &[Header] = &[
         description: "Names the request in the server's log and in the audit trail.",
         always: true,
         example: "0197c1a0-7a5e-7c3b-9d2f-3b6a1c8e4f10",
+    },
+    Header {
+        name: "RateLimit-Limit",
+        description: "Requests that may be sent in a minute; of the user's limit and the address's the one of which less \
+            is left. Not where limits are off.",
+        always: false,
+        example: "6000",
+    },
+    Header {
+        name: "RateLimit-Remaining",
+        description: "How many may still be sent at once.",
+        always: false,
+        example: "5990",
+    },
+    Header {
+        name: "RateLimit-Reset",
+        description: "Seconds until all of them may be sent again; after a 429, until the next one may.",
+        always: false,
+        example: "1",
+    },
+    Header {
+        name: "RateLimit-Policy",
+        description: "The limit and its window, seconds.",
+        always: false,
+        example: "6000;w=60",
     },
     Header {
         name: "ETag",

@@ -207,6 +207,10 @@ impl Form {
 /// What a route of this kind may refuse with, and what it says itself.
 pub(super) fn statuses(rule: &Rule) -> Vec<u16> {
     let mut statuses = vec![400, 414, 431, 500, 503];
+    // Health checks are not counted.
+    if !matches!(rule.endpoint, Endpoint::Operations(OperationsEndpoint::Live | OperationsEndpoint::Ready)) {
+        statuses.push(429);
+    }
     if matches!(rule.endpoint, Endpoint::Fhir(_)) {
         statuses.push(406);
     }

@@ -6,7 +6,7 @@ use crate::policy::Rule;
 
 /// What each group is about.
 const TAGS: &[(&str, &str)] = &[
-    ("Operations", "Health, and documents for whoever writes to the server. Nothing here needs a login."),
+    ("Operations", "Health, measurements, and documents for whoever writes programs for the server."),
     ("Session", "Logging in and out, and who one is."),
     ("Users", "Who belongs to one's organization, and as what."),
     ("Organizations", "Organizations and their members."),

@@ -17,6 +17,9 @@ sends (up to 64 letters, digits, hyphens, underscores and dots) comes back as `X
 
 **Times** are instants in UTC (RFC 3339); FHIR's own dates keep the precision and the offset that they came with.
 
+**Limits.** Each user and each address may send so many requests a minute; `RateLimit-*` of each answer says how many \
+are left, and 429 with `Retry-After` when to come back.
+
 **HEAD** goes wherever GET goes.";
 
 /// How to get a token.
