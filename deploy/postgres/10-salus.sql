@@ -20,6 +20,7 @@ grant pg_read_all_data to salus_backup;
 alter role salus_app set statement_timeout = '5s';
 alter role salus_app set lock_timeout = '2s';
 alter role salus_app set idle_in_transaction_session_timeout = '10s';
+alter role salus_app set client_connection_check_interval = '500ms';
 revoke all on database postgres from public;
 revoke all on database template1 from public;
 alter function pg_catalog.arraycontains(anyarray, anyarray) leakproof;

@@ -38,7 +38,7 @@ pub fn setup_sql(external: &External) -> String {
          alter system set log_min_duration_statement = -1;\n\
          alter system set log_min_error_statement = panic;\n\
          select pg_reload_conf();\n{tls}\n\
-         -- 2. Roles. Only the two that log in have passwords.\n{roles}",
+         -- 2. Roles. Those that log in have passwords; salus_backup does for `salus backup` alone.\n{roles}",
         place = place(app),
         tls = tls(app, name, app_user, owner),
         roles = unindented(ROLES),
@@ -57,6 +57,7 @@ pub fn setup_sql(external: &External) -> String {
         }
         sql.push_str(&format!("alter role {role} password '<password of {}>';\n", user.replace('\'', "''")));
     }
+    sql.push_str("alter role salus_backup login password '<password of salus_backup>';\n");
     if app_user != Role::App.name() {
         let role = identifier(app_user);
         for (setting, value) in [
@@ -93,7 +94,7 @@ fn tls(login: &Login, database: &str, app: &str, owner: &str) -> String {
         Host::Name(_) => format!(
             "-- In postgresql.conf: ssl = on, ssl_cert_file, ssl_key_file; the certificate must name the host.\n\
              -- In pg_hba.conf, with the address of the server instead of the last zeros:\n\
-             --   hostssl  \"{database}\"  \"{app}\",\"{owner}\"  0.0.0.0/0  scram-sha-256\n"
+             --   hostssl  \"{database}\"  \"{app}\",\"{owner}\",salus_backup  0.0.0.0/0  scram-sha-256\n"
         ),
     }
 }

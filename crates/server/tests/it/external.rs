@@ -5,7 +5,7 @@ use std::process::Output;
 use axum::http::StatusCode;
 use kernel::Database;
 use nix::sys::signal::Signal;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::{Value, json};
 use test_support::sqlx::{self, AssertSqlSafe, ConnectOptions, Connection, raw_sql};
 use test_support::{TestFolder, TestServer};
@@ -16,6 +16,8 @@ use crate::salus::Salus;
 fn authority() -> (String, String, String) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    // A name of its own: libpq takes a certificate that bears its issuer's name for one that signed itself.
+    params.distinguished_name.push(DnType::CommonName, "an authority");
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
@@ -53,7 +55,7 @@ fn statements(script: &str) -> Vec<(String, String)> {
 async fn set_up(server: &TestServer, script: &str, database: Database) {
     for (name, statement) in statements(script) {
         let mut statement = statement;
-        for role in ["salus_app", "salus_owner"] {
+        for role in ["salus_app", "salus_owner", "salus_backup"] {
             let given = password(role, database).replace('\'', "''");
             statement = statement.replace(&format!("<password of {role}>"), &given);
         }
@@ -74,7 +76,7 @@ async fn three_servers_of_somebody_else_are_set_up_by_the_doctor_and_served_over
         Database::ALL.map(|database| TestServer::start(&folder, database.name(), &certificate, &key));
     let mut salus = Salus::new();
     for (database, server) in Database::ALL.into_iter().zip(&servers) {
-        let [url, _] = VARIABLES[database.index()];
+        let [url, ..] = VARIABLES[database.index()];
         let encoded = password("salus_app", database).replace(' ', "%20").replace('@', "%40");
         let place = format!("localhost:{}/{database}", server.port());
         let options = format!("sslmode=verify-full&sslrootcert={}", ca.display());
@@ -152,6 +154,35 @@ async fn three_servers_of_somebody_else_are_set_up_by_the_doctor_and_served_over
     );
     let people = said(&salus.run(&["doctor"]));
     assert!(people.contains("clinical: as it must be") && people.contains("salus request"), "{people}");
+    // Backed up while it serves, by a login that the server never sees, over the same verified TLS.
+    let to = folder.path().join("backups");
+    let backup = ["backup", "--to", to.to_str().unwrap()];
+    let refused = salus.run(&backup);
+    assert!(
+        !refused.status.success() && said(&refused).contains("AUTH_DB_BACKUP_PASSWORD"),
+        "{}",
+        said(&refused)
+    );
+    let kept = salus.settings.len();
+    for database in Database::ALL {
+        let [_, owner, backup] = VARIABLES[database.index()];
+        salus.settings.push((owner, password("salus_owner", database)));
+        salus.settings.push((backup, password("salus_backup", database)));
+    }
+    let taken = salus.run(&backup);
+    assert!(taken.status.success(), "{}", said(&taken));
+    let from = String::from_utf8(taken.stdout).unwrap().trim().to_owned();
+    let later = client.create(json!({ "resourceType": "Patient", "active": true })).await;
+    let in_use = salus.run(&["restore", &from, "--force", "--yes"]);
+    assert!(said(&in_use).contains("auth is in use"), "{}", said(&in_use));
+    assert!(salus.end(Signal::SIGTERM));
+    let restored = salus.run(&["restore", &from, "--force", "--yes"]);
+    assert!(restored.status.success(), "{}", said(&restored));
+    salus.settings.truncate(kept);
+    salus.start();
+    let client = salus.administrator().await;
+    assert_eq!(client.get(&format!("/fhir/R4/Patient/{id}")).await.status, StatusCode::OK);
+    assert_eq!(client.get(&format!("/fhir/R4/Patient/{later}")).await.status, StatusCode::NOT_FOUND);
     assert!(salus.end(Signal::SIGTERM));
 
     // A server that somebody put in between, or that speaks no TLS, is not trusted with a password.
@@ -174,9 +205,9 @@ async fn three_servers_of_somebody_else_are_set_up_by_the_doctor_and_served_over
     );
 }
 
-/// The variables of each database: its URL, its owner's password.
-const VARIABLES: [[&str; 2]; 3] = [
-    ["AUTH_DATABASE_URL", "AUTH_DB_OWNER_PASSWORD"],
-    ["PHI_DATABASE_URL", "PHI_DB_OWNER_PASSWORD"],
-    ["CLINICAL_DATABASE_URL", "CLINICAL_DB_OWNER_PASSWORD"],
+/// The variables of each database: its URL, the passwords of its owner and of whoever takes backups.
+const VARIABLES: [[&str; 3]; 3] = [
+    ["AUTH_DATABASE_URL", "AUTH_DB_OWNER_PASSWORD", "AUTH_DB_BACKUP_PASSWORD"],
+    ["PHI_DATABASE_URL", "PHI_DB_OWNER_PASSWORD", "PHI_DB_BACKUP_PASSWORD"],
+    ["CLINICAL_DATABASE_URL", "CLINICAL_DB_OWNER_PASSWORD", "CLINICAL_DB_BACKUP_PASSWORD"],
 ];

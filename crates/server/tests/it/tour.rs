@@ -48,9 +48,16 @@ fn run(salus: &Salus, document: &Path, blocks: &[Block]) -> Vec<String> {
     std::os::unix::fs::symlink(salus.data_dir(), folder.path().join(".salus")).unwrap();
     std::os::unix::fs::symlink(root().join("samples"), folder.path().join("samples")).unwrap();
     let script: String = blocks.iter().map(|block| format!("{}\necho '{END}'\n", block.script)).collect();
+    // `salus` is the program under test, and asks the server that runs.
+    let program = Path::new(env!("CARGO_BIN_EXE_salus")).parent().unwrap().to_path_buf();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(std::iter::once(program).chain(std::env::split_paths(&path))).unwrap();
+    let address = salus.client().address.to_string();
     let output = Command::new("sh")
         .args(["-euc", &script])
-        .env("BASE", format!("http://{}", salus.client().address))
+        .env("PATH", path)
+        .env("BASE", format!("http://{address}"))
+        .env("SALUS_HTTP_ADDR", address)
         .current_dir(folder.path())
         .output()
         .unwrap();
