@@ -19,7 +19,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use kernel::limits;
 use metrics::gauge;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -31,33 +31,50 @@ const BUFFER_BYTES: usize = 2 * (limits::URL_BYTES + limits::HEADER_BYTES);
 /// Pause after a failure to accept, which means that file descriptors have run out.
 const BREATH: Duration = Duration::from_millis(50);
 
-/// Takes the address.
+/// Connections that may wait to be accepted: whoever comes when there are more tries again a second later.
+const BACKLOG: u32 = 4_096;
+
+/// Takes the address. To be called on the runtime.
 ///
 /// # Errors
 /// Where it is taken already, or not ours.
-pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(address).await
-}
-
-/// Lets this process have as many files and connections open as the system allows it to ask for; what it starts with is
-/// often 1,024.
-pub fn allow_connections(wanted: usize) {
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
-    // macOS names a limit that it then refuses.
-    let raised = setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok();
-    let allowed = if raised { hard } else { soft };
-    if u64::try_from(wanted).is_ok_and(|wanted| wanted + OTHER_FILES > allowed) {
-        tracing::warn!(
-            allowed,
-            wanted,
-            "fewer files may be open than connections are allowed: raise `ulimit -n` or lower SALUS_MAX_CONNECTIONS"
-        );
-    }
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // An address that was served on a moment ago is free again.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Files that are open beside clients' connections: databases, the log, probes.
 const OTHER_FILES: u64 = 200;
+/// What macOS allows at the most, whatever limit it names.
+const MAC_FILES: u64 = 10_240;
+
+/// Lets this process have so many connections open, where the system allows it to ask for that; the limit that it starts
+/// with is often 1,024 files.
+pub fn allow_connections(wanted: usize) {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
+    let needed = u64::try_from(wanted).unwrap_or(u64::MAX).saturating_add(OTHER_FILES);
+    if soft >= needed {
+        return;
+    }
+    let raised = [needed.min(hard), MAC_FILES.min(hard)]
+        .into_iter()
+        .find(|files| *files > soft && setrlimit(Resource::RLIMIT_NOFILE, *files, hard).is_ok());
+    let allowed = raised.unwrap_or(soft);
+    if allowed < needed {
+        tracing::warn!(
+            allowed,
+            needed,
+            "fewer files may be open than connections are allowed: raise `ulimit -n` or lower SALUS_MAX_CONNECTIONS"
+        );
+    }
+}
 
 /// Serves until `stop` is done; then takes no more connections, and gives requests in flight
 /// [`limits::DRAIN`] to end. At most so many `connections` are open at the same time; further ones wait to be accepted.

@@ -57,13 +57,10 @@ async fn serve_on(config: Config, mut signals: Signals) -> Result<(), Box<dyn Er
     say::progress(format_args!("Salus {}", env!("CARGO_PKG_VERSION")));
     // Taken before anything is started, so that an address in use costs nothing.
     let address = config.http_addr;
-    let listener = listen::bind(address).await.map_err(|source| NoAddress {
-        address,
-        setting: HTTP_ADDR.name,
-        source,
-    })?;
+    let listener =
+        listen::bind(address).map_err(|source| NoAddress { address, setting: HTTP_ADDR.name, source })?;
     let watched = match config.edge.metrics_addr {
-        Some(address) => Some(listen::bind(address).await.map_err(|source| NoAddress {
+        Some(address) => Some(listen::bind(address).map_err(|source| NoAddress {
             address,
             setting: METRICS_ADDR.name,
             source,

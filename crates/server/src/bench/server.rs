@@ -45,6 +45,9 @@ impl Server {
             .arg("serve")
             .env("SALUS_HTTP_ADDR", "127.0.0.1:0")
             .env("SALUS_DATA_DIR", &data_dir)
+            // One user sends everything; and a terminal that takes a line for each request would be measured too.
+            .env("SALUS_RATE_LIMIT", "off")
+            .env("SALUS_LOG", "info,access=warn,sqlx=warn")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             // A group of its own: Ctrl-C reaches us alone, and we end it in order.
