@@ -12,7 +12,7 @@ use tracing::Instrument;
 
 use crate::commit::{self, Author, Settlement};
 use crate::health::Counters;
-use crate::measure::{Ending, Handed, Work as Measure};
+use crate::measure::{Ending, Handed, Measured};
 use crate::open::{Inner, Store};
 use crate::sql;
 use crate::work::Work;
@@ -131,7 +131,7 @@ fn worth_repeating<O: Operation>(inner: &Inner, operation: &O, error: &Failed<O:
 
 async fn attempt<O: Operation>(
     inner: &Inner,
-    measure: &Arc<Measure>,
+    measure: &Arc<Measured>,
     operation: &O,
     context: &Context,
 ) -> Result<Committed<O::Output>, Failed<O::Error>> {

@@ -82,15 +82,15 @@ pub(crate) enum Ending {
 }
 
 /// The handles of one operation, or of one kind of read.
-pub(crate) struct Work {
+pub(crate) struct Measured {
     statements: [Histogram; 3],
     done: Histogram,
     failed: Histogram,
 }
 
-impl Work {
-    fn new(name: &'static str) -> Work {
-        Work {
+impl Measured {
+    fn new(name: &'static str) -> Measured {
+        Measured {
             statements: Database::ALL.map(
                 |database| histogram!("db_statement_seconds", "operation" => name, "db" => database.name()),
             ),
@@ -115,7 +115,7 @@ impl Work {
 /// All handles of one store but those of its connections.
 pub(crate) struct Measures {
     phases: [[Histogram; 3]; Phase::ALL.len()],
-    operations: RwLock<HashMap<&'static str, Arc<Work>>>,
+    operations: RwLock<HashMap<&'static str, Arc<Measured>>>,
 }
 
 impl Default for Measures {
@@ -135,13 +135,13 @@ impl Measures {
     }
 
     /// The handles of the operation with this name.
-    pub(crate) fn operation(&self, name: &'static str) -> Arc<Work> {
+    pub(crate) fn operation(&self, name: &'static str) -> Arc<Measured> {
         // A panic elsewhere cannot leave the map half-written.
         if let Some(known) = self.operations.read().unwrap_or_else(PoisonError::into_inner).get(name) {
             return Arc::clone(known);
         }
         let mut operations = self.operations.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(operations.entry(name).or_insert_with(|| Arc::new(Work::new(name))))
+        Arc::clone(operations.entry(name).or_insert_with(|| Arc::new(Measured::new(name))))
     }
 }
 

@@ -16,7 +16,7 @@ use seal::Keyring;
 
 use crate::audit::{Announced, AuditWriter, Trail};
 use crate::connection::{Connection, Connections};
-use crate::measure::{Measures, Timing, Work};
+use crate::measure::{Measured, Measures, Timing};
 
 /// What reads are called in the audit trail, in metrics and in traces.
 const READ: &str = "record.read";
@@ -35,11 +35,11 @@ pub(crate) struct Reader {
 
 /// The handles of the ways to read.
 struct Reads {
-    read: Arc<Work>,
-    version: Arc<Work>,
-    history: Arc<Work>,
-    search: Arc<Work>,
-    chart: Arc<Work>,
+    read: Arc<Measured>,
+    version: Arc<Measured>,
+    history: Arc<Measured>,
+    search: Arc<Measured>,
+    chart: Arc<Measured>,
 }
 
 /// Runs `$statement` on `$connection`, a variable, for as long as a statement may take; once more on a fresh connection

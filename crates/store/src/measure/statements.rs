@@ -14,12 +14,12 @@ use kernel::Database;
 use metrics::Histogram;
 use tracing::{Instrument, Span};
 
-use super::Work;
+use super::Measured;
 
 /// Who holds repositories at the moment, and how long it has waited for them.
 #[derive(Clone)]
 pub(crate) struct Handed {
-    work: Arc<Work>,
+    work: Arc<Measured>,
     now: Arc<Mutex<Now>>,
 }
 
@@ -31,7 +31,7 @@ struct Now {
 }
 
 impl Handed {
-    pub(crate) fn of(work: Arc<Work>) -> Handed {
+    pub(crate) fn of(work: Arc<Measured>) -> Handed {
         let nothing = Now { databases: [false; 3], waited: Duration::ZERO, _span: Span::none() };
         Handed { work, now: Arc::new(Mutex::new(nothing)) }
     }
@@ -103,7 +103,7 @@ pub(crate) struct Timing<'h> {
 }
 
 impl<'h> Timing<'h> {
-    pub(crate) fn start(work: &'h Work, database: Database, name: &'static str) -> Timing<'h> {
+    pub(crate) fn start(work: &'h Measured, database: Database, name: &'static str) -> Timing<'h> {
         Timing {
             histogram: work.statements(database),
             span: span(database.name(), name),
