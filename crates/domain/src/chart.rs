@@ -9,6 +9,7 @@ mod codes;
 mod concept;
 mod decimal;
 mod element;
+mod veil;
 
 pub mod allergy;
 pub mod encounter;

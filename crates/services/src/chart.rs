@@ -18,5 +18,5 @@ pub use refused::{ChartError, pointer_of};
 pub use summary::{Summary, latest_vital_signs, summary};
 pub use vital_signs::{
     SetFilters, TrendPoint, amend_vital_signs, create_vital_signs, get_vital_signs, list_vital_signs,
-    vital_signs_history, vital_signs_trend,
+    vital_signs_history, vital_signs_trend, written_vital_signs,
 };

@@ -93,7 +93,7 @@ codes! {
 }
 
 /// What happened at a contact.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Reaction {
     /// What was seen, such as hives; at least one.
@@ -137,7 +137,7 @@ impl Reaction {
 }
 
 /// An allergy, as it is written and changed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "AllergyEntry", example = example())]
 pub struct Allergy {
@@ -359,6 +359,8 @@ impl Entry for Allergy {
         Recorded::of(resource, "/recorder", "/recordedDate")
     }
 }
+
+crate::chart::veil::veiled!(Reaction, Allergy);
 
 #[cfg(test)]
 mod tests {

@@ -14,7 +14,7 @@ const CODINGS: usize = 10;
 const CODE: usize = 255;
 
 /// A code of a code system.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Coding {
     /// The code system's URI, such as `http://snomed.info/sct`.
@@ -27,7 +27,7 @@ pub struct Coding {
 
 /// Something that has a name, codes, or both. A code that no code system of ours knows is allowed: the text says what
 /// is meant.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Concept {
     /// What is meant, in words.
@@ -145,6 +145,8 @@ pub(super) fn check_some(concept: Option<&Concept>, pointer: &str, faults: &mut 
         concept.check(pointer, faults);
     }
 }
+
+crate::chart::veil::veiled!(Coding, Concept);
 
 #[cfg(test)]
 mod tests {

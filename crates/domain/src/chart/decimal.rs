@@ -11,7 +11,7 @@ const DIGITS: usize = 15;
 const EXPONENT: u32 = 6;
 
 /// A decimal, as it was written.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Decimal(#[schemars(with = "f64")] Number);
 
@@ -96,6 +96,8 @@ impl PartialEq for Decimal {
         self.order(other).map_or(self.0 == other.0, Ordering::is_eq)
     }
 }
+
+crate::chart::veil::veiled!(Decimal);
 
 #[cfg(test)]
 mod tests {

@@ -79,7 +79,7 @@ codes! {
 }
 
 /// An encounter, as it is written and changed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "EncounterEntry", example = example())]
 pub struct Encounter {
@@ -280,6 +280,8 @@ impl Encounter {
         put(resource, "participant", (!all.is_empty()).then_some(Value::Array(all)));
     }
 }
+
+crate::chart::veil::veiled!(Encounter);
 
 #[cfg(test)]
 mod tests {

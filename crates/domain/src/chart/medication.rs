@@ -64,7 +64,7 @@ codes! {
 }
 
 /// How much at a time.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dose {
     /// The number; more than 0.
@@ -86,7 +86,7 @@ pub struct Timing {
 }
 
 /// A prescription, as it is written and changed.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "MedicationEntry", example = example())]
 pub struct Medication {
@@ -389,6 +389,8 @@ impl Medication {
         });
     }
 }
+
+crate::chart::veil::veiled!(Dose, Medication);
 
 #[cfg(test)]
 mod tests {

@@ -105,7 +105,7 @@ impl Part {
 }
 
 /// A section of a note.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Section {
     /// Which part it is, where it has a name of its own.
@@ -144,7 +144,7 @@ impl Section {
 }
 
 /// A note, as it is written and changed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "NoteEntry", example = example())]
 pub struct Note {
@@ -363,9 +363,11 @@ impl Entry for Note {
     }
 
     fn recorded(resource: &Value) -> Recorded {
-        Recorded::of(resource, "/author/0", "/meta/lastUpdated")
+        Recorded::of(resource, "/author/0", "/date")
     }
 }
+
+crate::chart::veil::veiled!(Section, Note);
 
 #[cfg(test)]
 mod tests {

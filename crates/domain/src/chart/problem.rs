@@ -108,7 +108,7 @@ impl Severity {
 }
 
 /// A problem, as it is written and changed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "ProblemEntry", example = example())]
 pub struct Problem {
@@ -306,6 +306,8 @@ impl Entry for Problem {
         Recorded::of(resource, "/recorder", "/recordedDate")
     }
 }
+
+crate::chart::veil::veiled!(Problem);
 
 #[cfg(test)]
 mod tests {

@@ -32,7 +32,7 @@ pub struct Charted<E> {
 }
 
 /// Who the patient is, at a glance.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PatientBanner {
     /// The id.
     pub id: String,
@@ -53,7 +53,7 @@ pub struct PatientBanner {
 }
 
 /// A number of a patient.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PatientIdentifier {
     /// Whose number it is.
     pub system: Option<String>,
@@ -117,7 +117,7 @@ codes! {
 }
 
 /// The latest value of one measurement.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema)]
 pub struct LatestMeasurement {
     /// Which measurement.
     pub member: Member,
@@ -155,3 +155,5 @@ impl<E: Entry> Charted<E> {
         }
     }
 }
+
+crate::chart::veil::veiled!(PatientBanner, PatientIdentifier, LatestMeasurement);

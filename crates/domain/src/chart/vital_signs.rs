@@ -69,7 +69,7 @@ impl Consciousness {
 }
 
 /// A set of measurements, as it is written and changed.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "VitalSignsEntry", example = example())]
 pub struct VitalSigns {
@@ -247,6 +247,8 @@ impl VitalSigns {
         Ok(())
     }
 }
+
+crate::chart::veil::veiled!(VitalSigns);
 
 #[cfg(test)]
 mod tests {

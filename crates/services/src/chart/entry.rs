@@ -116,13 +116,14 @@ pub fn create<E: Entry>(context: &Context, patient: &str, mut entry: E) -> Resul
 /// An entry of this patient, with its resource.
 ///
 /// # Errors
-/// `Missing`, also for another patient's, and `Gone`.
+/// `Missing`, also for another patient's, and `Gone`; either for the patient too.
 pub async fn get<E: Entry>(
     archive: &dyn Archive,
     context: &Context,
     patient: &str,
     id: &str,
 ) -> Result<(Charted<E>, Value), ChartError> {
+    require_patient(archive, context, patient).await?;
     let key = Key { resource_type: E::RESOURCE, id: id.to_owned() };
     match archive.read(context, &key).await? {
         Found::Version(body) => {

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::entry::{self, author_of, dates, is_of, pairs, require_patient, resources, wrong_parameter};
 use super::{ChartError, Chosen};
-use crate::record::Write;
+use crate::record::{EntryOutcome, Write, Written};
 
 const NOUN: &str = "set of vital signs";
 /// Versions of one member that a history looks through.
@@ -44,7 +44,7 @@ pub struct SetFilters {
 }
 
 /// One value of a measurement in the course of time.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema)]
 pub struct TrendPoint {
     /// When it was measured.
     pub measured_at: Option<DateTime<Utc>>,
@@ -57,6 +57,12 @@ pub struct TrendPoint {
     pub observation: String,
     /// The value as it was written, where it was measured in another unit.
     pub other: Option<OtherMeasurement>,
+}
+
+impl std::fmt::Debug for TrendPoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TrendPoint([phi])")
+    }
 }
 
 /// The write that makes a new set.
@@ -125,6 +131,29 @@ fn transaction(changes: Vec<Change>) -> Result<Write, ChartError> {
 
 /// Elements of Observations and the members that show them.
 const ELEMENTS: &[(&str, &str)] = &[("encounter", "/encounter")];
+
+/// The set after a write: what was written, and of the set before it what was not. Nothing is read again: a write that
+/// is committed must not look like a failure because a read after it fails.
+///
+/// # Errors
+/// None but a defect: a write of a set that gave no bodies back.
+pub fn written_vital_signs(before: Option<Set>, written: &Written) -> Result<Set, ChartError> {
+    let corrupt = || ChartError::from(StoreError::Corrupt { table: "record.resource" });
+    let mut records = Vec::new();
+    for entry in &written.entries {
+        let EntryOutcome::Done(done) = entry else { return Err(corrupt()) };
+        let (Some(version), Some(json)) = (done.version, &done.json) else { return Err(corrupt()) };
+        let resource = fhir::json::parse(json.expose()).map_err(|_| corrupt())?;
+        let (id, last_updated) = (done.key.id.clone(), done.last_updated);
+        records.push(Record { id, version, last_updated, resource });
+    }
+    // The head is written last.
+    let head = records.pop().ok_or_else(corrupt)?;
+    records.extend(before.into_iter().flat_map(|set| set.members));
+    let named = set::member_ids(&head.resource);
+    let members = named.iter().filter_map(|id| records.iter().find(|it| it.id == *id)).cloned().collect();
+    Ok(Set { head, members })
+}
 
 fn record(id: &str, body: &Body, resource: Value) -> Record {
     Record { id: id.to_owned(), version: body.version, last_updated: body.last_updated, resource }
@@ -215,13 +244,14 @@ fn without(search: &mut Search, parameter: u16, token: TokenValue) {
 /// A set of this patient.
 ///
 /// # Errors
-/// `Missing`, also for another patient's and for what is no set, and `Gone`.
+/// `Missing`, also for another patient's and for what is no set, and `Gone`; either for the patient too.
 pub async fn get_vital_signs(
     archive: &dyn Archive,
     context: &Context,
     patient: &str,
     id: &str,
 ) -> Result<Set, ChartError> {
+    require_patient(archive, context, patient).await?;
     let key = Key { resource_type: ResourceType::Observation, id: id.to_owned() };
     let head = match archive.read(context, &key).await? {
         Found::Version(body) => {

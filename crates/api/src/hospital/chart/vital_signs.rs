@@ -6,9 +6,9 @@ use axum::response::{IntoResponse, Response};
 use domain::Context;
 use domain::chart::Object;
 use domain::chart::vital_signs::VitalSigns;
-use domain::chart::vital_signs::set::View;
+use domain::chart::vital_signs::set::{Set, View};
 use services::chart::{self, ChartError, TrendPoint};
-use services::record::{EntryOutcome, Write};
+use services::record::Write;
 use store::{Committed, Store};
 
 use super::entries::{listing, patched, settled};
@@ -54,7 +54,7 @@ pub(super) async fn create(
     let encounter = set.encounter.clone();
     let write = chart::create_vital_signs(context, &patient, set)?;
     chart::require_encounter(&store, context, &patient, encounter.as_deref()).await?;
-    let made = write_set(&store, context, &patient, write).await?;
+    let made = write_set(&store, context, &patient, None, write).await?;
     let location = format!("{}/{}", uri.path(), made.output.id);
     Ok(settled(created(&location, made.output.version, &made.output), &made))
 }
@@ -91,23 +91,21 @@ pub(super) async fn amend(
     let encounter = after.encounter.clone().filter(|it| before.encounter.as_ref() != Some(it));
     let write = chart::amend_vital_signs(context, patient, &set, after)?;
     chart::require_encounter(&store, context, patient, encounter.as_deref()).await?;
-    let made = write_set(&store, context, patient, write).await?;
+    let made = write_set(&store, context, patient, Some(set), write).await?;
     Ok(settled(versioned(made.output.version, &made.output), &made))
 }
 
-/// Performs the write of a set and shows it; its head is the last entry.
+/// Performs the write of a set, and shows what has become of it.
 async fn write_set(
     store: &Store,
     context: &Context,
     patient: &str,
+    before: Option<Set>,
     write: Write,
 ) -> Result<Committed<View>, Failure> {
     let committed = execute(store, context, write).await.map_err(|refused| refused.told(ELEMENTS))?;
     let Committed { output, transaction, settlement } = committed;
-    let Some(EntryOutcome::Done(head)) = output.entries.last() else {
-        return Err(Failure::defect("a set was written without its head"));
-    };
-    let set = chart::get_vital_signs(store, context, patient, &head.key.id).await?;
+    let set = chart::written_vital_signs(before, &output)?;
     Ok(Committed { output: set.view(patient), transaction, settlement })
 }
 

@@ -29,7 +29,7 @@ pub const SET_SYSTEM: &str = "urn:salus:vital-signs";
 pub const SET_MEMBER: &str = "set-member";
 
 /// A stored Observation.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Record {
     /// Its logical id.
     pub id: String,
@@ -52,7 +52,7 @@ pub struct Set {
 }
 
 /// A measurement that the table does not have, or in another unit: shown as it is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OtherMeasurement {
     /// The id of the Observation.
     pub observation: String,
@@ -67,7 +67,7 @@ pub struct OtherMeasurement {
 }
 
 /// A set, as it is shown.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema)]
 #[schemars(rename = "VitalSigns", transform = element::without_examples)]
 pub struct View {
     /// The id of the set: that of its panel Observation.
@@ -96,7 +96,7 @@ pub struct View {
 }
 
 /// What was found under a member.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Measured {
     /// A number, in the unit of the table.
     Number(Decimal),
@@ -321,6 +321,8 @@ impl Set {
         }
     }
 }
+
+crate::chart::veil::veiled!(Record, OtherMeasurement, View, Measured);
 
 #[cfg(test)]
 mod tests;

@@ -370,7 +370,7 @@ pub const TABLE: &[Measurement] = &[
 ];
 
 /// An alarm that a measurement gives.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Alert {
     /// How soon somebody should look.
     pub level: Level,
@@ -460,6 +460,8 @@ pub fn consciousness_alert(state: Consciousness) -> Option<Alert> {
         meaning: "reduced consciousness".to_owned(),
     })
 }
+
+crate::chart::veil::veiled!(Alert);
 
 #[cfg(test)]
 mod tests {

@@ -67,6 +67,9 @@ async fn a_deleted_patient_and_a_deleted_record_are_gone_and_an_unknown_patient_
     assert_eq!(chart.get(&one).await.status, StatusCode::GONE);
     assert_eq!(chart.get("problems").await.json()["items"], json!([]));
 
+    let kept = chart.made("problems", json!({ "code": { "text": "y" } })).await;
+    let set = chart.made("vital-signs", json!({ "heart_rate": 60 })).await;
+    let kept = [format!("problems/{}", text(&kept["id"])), format!("vital-signs/{}", text(&set["id"]))];
     let deleted = chart.client.delete(&format!("/fhir/R4/Patient/{}", chart.patient)).await;
     assert_eq!(deleted.status, StatusCode::NO_CONTENT);
     let nobody = Chart { client: chart.client.clone(), patient: "nobody-has-this".to_owned() };
@@ -75,6 +78,11 @@ async fn a_deleted_patient_and_a_deleted_record_are_gone_and_an_unknown_patient_
         assert_eq!(chart.get(list).await.status, StatusCode::GONE, "{list}");
         assert_eq!(nobody.get(list).await.status, StatusCode::NOT_FOUND, "{list}");
         assert_eq!(strange.get(list).await.status, StatusCode::NOT_FOUND, "{list}");
+    }
+    for one in kept {
+        assert_eq!(chart.get(&one).await.status, StatusCode::GONE, "{one}: its patient is gone");
+        let patched = chart.patch(&one, "W/\"1\"", &json!({ "note": "x", "reason": "y" })).await;
+        assert_eq!(patched.status, StatusCode::GONE, "{one}");
     }
     let new = json!({ "code": { "text": "x" } });
     assert_eq!(chart.post("problems", &new).await.status, StatusCode::GONE);

@@ -91,6 +91,7 @@ async fn an_amendment_keeps_the_original_in_the_history() {
     assert_eq!((&amended["heart_rate"], &amended["glucose"]), (&json!(75), &Value::Null));
     assert_eq!(amended["body_mass_index"], json!(27.8), "computed again");
     assert_eq!(amended["respiratory_rate"], json!(16));
+    assert_eq!(chart.get(&one).await.json(), amended, "what a write answers is what is read");
     let observation = text(&set["observations"]["heart_rate"]);
     let observation = chart.client.get(&format!("/fhir/R4/Observation/{observation}")).await.json();
     assert_eq!(

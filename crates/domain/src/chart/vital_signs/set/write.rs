@@ -17,7 +17,7 @@ const INTERPRETATIONS: &str = "http://terminology.hl7.org/CodeSystem/v3-Observat
 const ABSENT: &str = "http://terminology.hl7.org/CodeSystem/data-absent-reason";
 
 /// An Observation to be written.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Change {
     /// A new one, under the name by which the head refers to it.
     Create {
@@ -332,3 +332,5 @@ fn add_component(object: &mut Object, member: Member, measured: &Measured) {
         }
     }
 }
+
+crate::chart::veil::veiled!(Change);
