@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::StoreError;
+use domain::fault::{Fault, Faults};
 use fhir::outcome::{Issue, IssueType};
 use services::record::Refusal;
 
@@ -77,6 +78,17 @@ impl Failure {
     /// The status it will be answered with.
     pub fn status(&self) -> StatusCode {
         self.status
+    }
+}
+
+/// 422 with every member that is wrong.
+impl From<Faults> for Failure {
+    fn from(faults: Faults) -> Failure {
+        let issue =
+            |fault: &Fault| Issue::error(IssueType::Value, fault.detail.clone()).at(fault.pointer.clone());
+        let issues = faults.list().iter().map(issue).collect();
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        Failure { status, issues, headers: Vec::new(), cause: None }
     }
 }
 

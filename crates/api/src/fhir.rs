@@ -21,14 +21,14 @@ mod update;
 mod version_read;
 mod written;
 
-pub(crate) use answer::{if_match, settle};
+pub(crate) use answer::{gone, if_match, missing, settle};
 pub(crate) use query::encode as encode_query;
 pub(crate) use shapes::{
     BundleDone, BundleToDo, Capabilities, HistoryParameters, Matches, OperationOutcomeBody,
     Presentation as PresentationParameters, Resource, ResourceUnderId, SearchParameters, Versions,
     issue_code,
 };
-pub(crate) use written::execute;
+pub(crate) use written::{execute, single};
 
 use std::sync::Arc;
 

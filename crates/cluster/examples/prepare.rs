@@ -23,7 +23,7 @@ use sqlx::ConnectOptions;
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// Crates with checked queries, those that others depend on first.
-const CRATES: &[&str] = &["db-record", "db-auth"];
+const CRATES: &[&str] = &["db-record", "db-auth", "db-phi"];
 
 #[tokio::main]
 async fn main() -> ExitCode {

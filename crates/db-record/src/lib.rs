@@ -4,6 +4,7 @@
 //! nothing: a connection arrives inside its transaction, or runs one statement that sets its tenant itself. May
 //! depend on `domain`, `fhir`, `seal` and sqlx. Read [`records`] first, then [`read`] and [`search`].
 
+pub mod alike;
 pub mod audit;
 pub mod classify;
 pub mod read;
@@ -11,6 +12,7 @@ pub mod records;
 pub mod search;
 pub mod slices;
 
+mod about;
 mod prepare;
 mod resolve;
 mod stored;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::store::{Found, Head, Key, VersionEntry};
 use domain::{StoreError, Stored};
-use kernel::{Database, Tenant};
+use kernel::{AccountId, Database, Tenant};
 use seal::TenantKeys;
 use sqlx::PgConnection;
 
@@ -107,9 +107,8 @@ pub async fn history(
     below: i32,
     most: usize,
 ) -> Stored<(Vec<VersionEntry>, Option<Head>)> {
-    let rows = sqlx::query_as!(
-        Row,
-        "select rid, version, patient, last_updated, deleted, body
+    let rows = sqlx::query!(
+        "select rid, version, patient, last_updated, deleted, author, body
          from record.read_history($1, $2, $3, $4, $5)",
         tenant.number(),
         key.resource_type.number(),
@@ -123,10 +122,19 @@ pub async fn history(
     let mut head = None;
     let mut entries = Vec::with_capacity(rows.len());
     for row in rows {
-        let row = row.sealed()?;
+        let author = row.author.map(AccountId::from_uuid);
+        let row = Row {
+            rid: row.rid,
+            version: row.version,
+            patient: row.patient,
+            last_updated: row.last_updated,
+            deleted: row.deleted,
+            body: row.body,
+        }
+        .sealed()?;
         head = head.or_else(|| Some(row.head()));
         let json = if row.deleted { None } else { Some(row.open(keys, key.resource_type, &key.id)?.json) };
-        entries.push(VersionEntry { version: row.version, last_updated: row.last_updated, json });
+        entries.push(VersionEntry { version: row.version, last_updated: row.last_updated, author, json });
     }
     Ok((entries, head))
 }

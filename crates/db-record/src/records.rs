@@ -5,13 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::Stored;
 use domain::audit::Event;
-use domain::store::{Changes, Criterion, Draft, Head, Key, Match, Prepared, Records};
+use domain::store::{Changes, Criterion, Draft, Head, Key, Match, Opened, Prepared, Records};
 use fhir::extract::Extracted;
-use kernel::{Database, Tenant, TransactionId};
+use kernel::{Database, Rid, Tenant, TransactionId};
 use seal::TenantKeys;
 use sqlx::PgConnection;
 
-use crate::{prepare, resolve, write};
+use crate::{about, prepare, resolve, write};
 
 /// [`Records`] on one connection. The connection is inside a transaction whose `app.tenant` is `tenant`.
 pub struct PgRecords<'c> {
@@ -58,6 +58,18 @@ impl Records for PgRecords<'_> {
 
     async fn resolve(&mut self, keys: &[Key]) -> Stored<Vec<Option<Head>>> {
         resolve::resolve(self, keys).await
+    }
+
+    async fn open(&mut self, key: &Key) -> Stored<Option<Opened>> {
+        about::open(self, key).await
+    }
+
+    async fn about(&mut self, patient: Rid, most: usize) -> Stored<Vec<Opened>> {
+        about::about(self, patient, most).await
+    }
+
+    async fn mark_merged(&mut self, patient: &Key, into: &str) -> Stored<()> {
+        about::mark_merged(self, patient, into).await
     }
 
     async fn write(&mut self, changes: &Changes, event: &Event) -> Stored<()> {

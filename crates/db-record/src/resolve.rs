@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use domain::store::{Criterion, Head, Key, Match};
 use domain::{StoreError, Stored};
+use fhir::ResourceType;
 use kernel::{Database, Rid};
 
 use crate::classify;
@@ -34,7 +35,8 @@ pub(crate) async fn guard(records: &mut PgRecords<'_>, criteria: &[&Criterion]) 
     Ok(())
 }
 
-/// For each criterion its matches, two at the most: that is enough to know none, one or several.
+/// For each criterion its matches, two at the most: that is enough to know none, one or several. A Patient that was
+/// merged into another still says what it said, but the other says it too, and is the one that is meant.
 pub(crate) async fn matches(records: &mut PgRecords<'_>, criteria: &[&Criterion]) -> Stored<Vec<Vec<Match>>> {
     let mut found: Vec<Vec<Match>> = vec![Vec::new(); criteria.len()];
     if criteria.is_empty() {
@@ -57,13 +59,13 @@ pub(crate) async fn matches(records: &mut PgRecords<'_>, criteria: &[&Criterion]
         cross join lateral (
             (select r.rid, r.fhir_id, r.version, r.patient, r.last_updated, r.body
             from record.resource r
-            where c.tokens <> '{}' and not r.deleted and r.tokens @> c.tokens::bigint[]
+            where c.tokens <> '{}' and not r.deleted and r.merged_into is null and r.tokens @> c.tokens::bigint[]
                 and (c.fhir_id is null or r.fhir_id = c.fhir_id)
             limit 2)
             union all
             select r.rid, r.fhir_id, r.version, r.patient, r.last_updated, r.body
             from record.resource r
-            where c.tokens = '{}' and not r.deleted
+            where c.tokens = '{}' and not r.deleted and r.merged_into is null
                 and r.tenant = $4 and r.type = c.type and r.fhir_id = c.fhir_id
         ) as m
         "#,
@@ -110,6 +112,7 @@ struct HeadRow {
     last_updated: DateTime<Utc>,
     deleted: bool,
     patient: Option<i64>,
+    merged_into: Option<String>,
 }
 
 fn place(heads: &mut [Option<Head>], slots: &[usize], rows: Vec<HeadRow>) -> Stored<()> {
@@ -123,6 +126,7 @@ fn place(heads: &mut [Option<Head>], slots: &[usize], rows: Vec<HeadRow>) -> Sto
             last_updated: row.last_updated,
             deleted: row.deleted,
             patient: row.patient.map(Rid::from_number),
+            merged_into: row.merged_into,
         });
     }
     Ok(())
@@ -130,40 +134,22 @@ fn place(heads: &mut [Option<Head>], slots: &[usize], rows: Vec<HeadRow>) -> Sto
 
 /// Whether this database answers for the key by an anchor, because the record itself lives elsewhere.
 fn is_anchored(database: Database, key: &Key) -> bool {
-    database == Database::Clinical && key.resource_type == fhir::ResourceType::Patient
+    database == Database::Clinical && key.resource_type == ResourceType::Patient
 }
 
+/// Anchors first, then Patients, then everything else, each in the order of their rid: whoever writes for a patient
+/// holds the patient before the records.
 pub(crate) async fn lock(records: &mut PgRecords<'_>, keys: &[Key]) -> Stored<Vec<Option<Head>>> {
     let mut heads = vec![None; keys.len()];
     let (anchored, own): (Vec<usize>, Vec<usize>) =
         (0..keys.len()).partition(|slot| is_anchored(records.database, &keys[*slot]));
-    if !own.is_empty() {
-        let (types, ids) = columns(own.iter().map(|slot| &keys[*slot]));
-        let rows = sqlx::query_as!(
-            HeadRow,
-            r#"
-            select u.ord as "ord!", r.rid, r.version, r.last_updated, r.deleted, r.patient
-            from unnest($1::smallint[], $2::text[]) with ordinality as u (type, fhir_id, ord)
-            join record.resource r on r.tenant = $3 and r.type = u.type and r.fhir_id = u.fhir_id
-            order by r.rid
-            for update of r
-            "#,
-            &types,
-            &ids,
-            records.tenant.number(),
-        )
-        .fetch_all(&mut *records.connection)
-        .await
-        .map_err(|error| classify(records.database, error))?;
-        place(&mut heads, &own, rows)?;
-    }
     if !anchored.is_empty() {
         let (_, ids) = columns(anchored.iter().map(|slot| &keys[*slot]));
         let rows = sqlx::query_as!(
             HeadRow,
             r#"
             select u.ord as "ord!", a.rid, 0 as "version!", '1970-01-01Z'::timestamptz as "last_updated!", a.deleted,
-                a.rid as patient
+                a.rid as patient, a.merged_into
             from unnest($1::text[]) with ordinality as u (fhir_id, ord)
             join record.patient_anchor a on a.tenant = $2 and a.fhir_id = u.fhir_id
             order by a.rid
@@ -176,6 +162,27 @@ pub(crate) async fn lock(records: &mut PgRecords<'_>, keys: &[Key]) -> Stored<Ve
         .await
         .map_err(|error| classify(records.database, error))?;
         place(&mut heads, &anchored, rows)?;
+    }
+    if !own.is_empty() {
+        let (types, ids) = columns(own.iter().map(|slot| &keys[*slot]));
+        let rows = sqlx::query_as!(
+            HeadRow,
+            r#"
+            select u.ord as "ord!", r.rid, r.version, r.last_updated, r.deleted, r.patient, r.merged_into
+            from unnest($1::smallint[], $2::text[]) with ordinality as u (type, fhir_id, ord)
+            join record.resource r on r.tenant = $3 and r.type = u.type and r.fhir_id = u.fhir_id
+            order by r.type <> $4, r.rid
+            for update of r
+            "#,
+            &types,
+            &ids,
+            records.tenant.number(),
+            ResourceType::Patient.number(),
+        )
+        .fetch_all(&mut *records.connection)
+        .await
+        .map_err(|error| classify(records.database, error))?;
+        place(&mut heads, &own, rows)?;
     }
     Ok(heads)
 }
@@ -192,14 +199,17 @@ pub(crate) async fn resolve(records: &mut PgRecords<'_>, keys: &[Key]) -> Stored
     }
     let mut distinct: Vec<usize> = slots_of.values().map(|slots| slots[0]).collect();
     distinct.sort_unstable();
-    let (anchored, own): (Vec<usize>, Vec<usize>) =
-        distinct.iter().copied().partition(|slot| is_anchored(records.database, &keys[*slot]));
-    if !own.is_empty() {
-        let (types, ids) = columns(own.iter().map(|slot| &keys[*slot]));
+    let (patients, others): (Vec<usize>, Vec<usize>) =
+        distinct.iter().copied().partition(|slot| keys[*slot].resource_type == ResourceType::Patient);
+    if !patients.is_empty() {
+        hold_patients(records, keys, &patients, &mut heads).await?;
+    }
+    if !others.is_empty() {
+        let (types, ids) = columns(others.iter().map(|slot| &keys[*slot]));
         let rows = sqlx::query_as!(
             HeadRow,
             r#"
-            select u.ord as "ord!", r.rid, r.version, r.last_updated, r.deleted, r.patient
+            select u.ord as "ord!", r.rid, r.version, r.last_updated, r.deleted, r.patient, r.merged_into
             from unnest($1::smallint[], $2::text[]) with ordinality as u (type, fhir_id, ord)
             join record.resource r on r.tenant = $3 and r.type = u.type and r.fhir_id = u.fhir_id
             "#,
@@ -210,15 +220,30 @@ pub(crate) async fn resolve(records: &mut PgRecords<'_>, keys: &[Key]) -> Stored
         .fetch_all(&mut *records.connection)
         .await
         .map_err(|error| classify(records.database, error))?;
-        place(&mut heads, &own, rows)?;
+        place(&mut heads, &others, rows)?;
     }
-    if !anchored.is_empty() {
-        let (_, ids) = columns(anchored.iter().map(|slot| &keys[*slot]));
-        let rows = sqlx::query_as!(
+    for slots in slots_of.values() {
+        for slot in &slots[1..] {
+            heads[*slot] = heads[slots[0]].clone();
+        }
+    }
+    Ok(heads)
+}
+
+/// Patients are held until commit in the row that whoever deletes or merges them must lock.
+async fn hold_patients(
+    records: &mut PgRecords<'_>,
+    keys: &[Key],
+    slots: &[usize],
+    heads: &mut [Option<Head>],
+) -> Stored<()> {
+    let (_, ids) = columns(slots.iter().map(|slot| &keys[*slot]));
+    let rows = if records.database == Database::Clinical {
+        sqlx::query_as!(
             HeadRow,
             r#"
             select u.ord as "ord!", a.rid, 0 as "version!", '1970-01-01Z'::timestamptz as "last_updated!", a.deleted,
-                a.rid as patient
+                a.rid as patient, a.merged_into
             from unnest($1::text[]) with ordinality as u (fhir_id, ord)
             join record.patient_anchor a on a.tenant = $2 and a.fhir_id = u.fhir_id
             order by a.rid
@@ -229,13 +254,22 @@ pub(crate) async fn resolve(records: &mut PgRecords<'_>, keys: &[Key]) -> Stored
         )
         .fetch_all(&mut *records.connection)
         .await
-        .map_err(|error| classify(records.database, error))?;
-        place(&mut heads, &anchored, rows)?;
-    }
-    for slots in slots_of.values() {
-        for slot in &slots[1..] {
-            heads[*slot] = heads[slots[0]];
-        }
-    }
-    Ok(heads)
+    } else {
+        sqlx::query_as!(
+            HeadRow,
+            r#"
+            select u.ord as "ord!", r.rid, r.version, r.last_updated, r.deleted, r.patient, r.merged_into
+            from unnest($1::text[]) with ordinality as u (fhir_id, ord)
+            join record.resource r on r.tenant = $2 and r.type = $3 and r.fhir_id = u.fhir_id
+            order by r.rid
+            for key share of r
+            "#,
+            &ids,
+            records.tenant.number(),
+            ResourceType::Patient.number(),
+        )
+        .fetch_all(&mut *records.connection)
+        .await
+    };
+    place(heads, slots, rows.map_err(|error| classify(records.database, error))?)
 }

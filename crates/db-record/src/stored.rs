@@ -18,7 +18,7 @@ pub(crate) struct SealedRow {
 }
 
 impl SealedRow {
-    /// The row without its body.
+    /// The row without its body, as of a record that was not merged.
     pub fn head(&self) -> Head {
         Head {
             rid: Rid::from_number(self.rid),
@@ -26,6 +26,7 @@ impl SealedRow {
             last_updated: self.last_updated,
             deleted: self.deleted,
             patient: self.patient.map(Rid::from_number),
+            merged_into: None,
         }
     }
 

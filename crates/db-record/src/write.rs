@@ -79,8 +79,9 @@ pub(crate) async fn write(records: &mut PgRecords<'_>, changes: &Changes, event:
         r#"
         with moved as (
             insert into record.history
-                (rid, version, tenant, type, patient, last_updated, deleted, fhir_id, body)
-            select r.rid, r.version, r.tenant, r.type, r.patient, r.last_updated, r.deleted, r.fhir_id, r.body
+                (rid, version, tenant, type, patient, last_updated, deleted, fhir_id, author, body)
+            select r.rid, r.version, r.tenant, r.type, r.patient, r.last_updated, r.deleted, r.fhir_id, r.author,
+                r.body
             from unnest($1::bigint[], $2::int[]) as u (rid, version)
             join record.resource r on r.rid = u.rid and r.version = u.version - 1
             returning rid
@@ -88,7 +89,8 @@ pub(crate) async fn write(records: &mut PgRecords<'_>, changes: &Changes, event:
             update record.resource r
             set version = u.version, patient = u.patient, code = u.code,
                 date_low = coalesce(u.date_low, '-infinity'), date_high = coalesce(u.date_high, '-infinity'),
-                last_updated = u.last_updated, deleted = u.deleted, tokens = u.tokens::bigint[], body = u.body
+                last_updated = u.last_updated, deleted = u.deleted, author = $28, tokens = u.tokens::bigint[],
+                body = u.body
             from unnest($1::bigint[], $2::int[], $3::bigint[], $4::bigint[], $5::timestamptz[], $6::timestamptz[],
                     $7::timestamptz[], $8::boolean[], $9::text[], $10::bytea[])
                 as u (rid, version, patient, code, date_low, date_high, last_updated, deleted, tokens, body)
@@ -98,9 +100,9 @@ pub(crate) async fn write(records: &mut PgRecords<'_>, changes: &Changes, event:
         ), created as (
             insert into record.resource
                 (rid, tenant, type, version, patient, code, date_low, date_high, last_updated, deleted, fhir_id,
-                 tokens, body)
+                 author, tokens, body)
             select u.rid, $11, u.type, u.version, u.patient, u.code, coalesce(u.date_low, '-infinity'),
-                coalesce(u.date_high, '-infinity'), u.last_updated, false, u.fhir_id, u.tokens::bigint[], u.body
+                coalesce(u.date_high, '-infinity'), u.last_updated, false, u.fhir_id, $28, u.tokens::bigint[], u.body
             from unnest($12::bigint[], $13::smallint[], $14::int[], $15::bigint[], $16::bigint[],
                     $17::timestamptz[], $18::timestamptz[], $19::timestamptz[], $20::text[], $21::text[],
                     $22::bytea[])

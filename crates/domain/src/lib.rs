@@ -7,6 +7,7 @@ pub mod audit;
 pub mod chart;
 pub mod fault;
 pub mod operation;
+pub mod patient;
 pub mod permission;
 pub mod store;
 pub mod unit_of_work;

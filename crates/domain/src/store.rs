@@ -1,12 +1,14 @@
 //! The repositories' traits and the one error that all of them share.
 
 mod accounts;
+mod patients;
 mod records;
 
 pub use accounts::{Account, Accounts, Membership, NewAccount, NewOrganization, StoredSigningKey};
+pub use patients::{Claim, Merge, Patients};
 pub use records::{
-    Anchor, Archive, Body, Changes, Criterion, Draft, Found, Head, Key, Match, Page, Prepared, PreparedIndex,
-    Records, SearchPage, Slice, Sliced, VersionEntry,
+    Anchor, Archive, Body, Changes, Criterion, Draft, Found, Head, Key, Likeness, Match, Opened, Page,
+    Prepared, PreparedIndex, Records, SearchPage, Slice, Sliced, VersionEntry,
 };
 
 use kernel::{Classify, Database, ErrorKind, TransactionId};

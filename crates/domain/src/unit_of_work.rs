@@ -3,7 +3,7 @@
 use kernel::{Database, Rid, TransactionId};
 
 use crate::Stored;
-use crate::store::{Accounts, Records};
+use crate::store::{Accounts, Patients, Records};
 
 /// One transaction over the databases that the operation declared. Made and committed by the store alone.
 pub trait UnitOfWork: Send {
@@ -28,4 +28,10 @@ pub trait UnitOfWork: Send {
     /// # Errors
     /// [`crate::StoreError::OutsideTouches`] where the operation did not declare `auth`.
     fn accounts(&mut self) -> Stored<Box<dyn Accounts + '_>>;
+
+    /// Numbers, claims and merges of patients, in `phi`.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::OutsideTouches`] where the operation did not declare `phi`.
+    fn patients(&mut self) -> Stored<Box<dyn Patients + '_>>;
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Protected health information. `Debug` prints `[phi]`; there is no `Display`.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Phi<T>(T);
 
 impl<T> Phi<T> {

@@ -5,5 +5,6 @@
 
 pub mod bootstrap;
 pub mod chart;
+pub mod patient;
 pub mod record;
 pub mod session;

@@ -5,14 +5,18 @@
 
 mod compose;
 mod entry;
+mod names;
 mod plan;
 mod refusal;
 mod resolve;
 mod response;
 mod write;
 
+pub(crate) use compose::compose;
 pub use entry::Kind;
 pub use plan::Write;
 pub use refusal::Refusal;
 pub use response::bundle_response;
+pub(crate) use write::next_time;
+
 pub use write::{Done, EntryOutcome, ReadEntry, WriteError, Written};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::audit::Event;
-use domain::store::{Archive, Found, Key, Page, SearchPage, Slice, Sliced, VersionEntry};
+use domain::store::{Archive, Body, Found, Key, Likeness, Page, SearchPage, Slice, Sliced, VersionEntry};
 use domain::{Context, StoreError, Stored};
 use fhir::search::Search;
 use kernel::{Database, limits};
@@ -239,6 +239,15 @@ impl Archive for Store {
         cursor: Option<&str>,
     ) -> Stored<Option<Page<VersionEntry>>> {
         self.inner.reader.history(context, key, count, cursor).await
+    }
+
+    async fn alike(
+        &self,
+        context: &Context,
+        likeness: &Likeness,
+        most: usize,
+    ) -> Stored<Vec<(String, Body)>> {
+        self.inner.reader.alike(context, likeness, most).await
     }
 
     async fn search(&self, context: &Context, search: &Search) -> Stored<SearchPage> {

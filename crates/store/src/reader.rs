@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::audit::{Action, Event, Outcome};
-use domain::store::{Archive, Found, Head, Key, Page, SearchPage, Slice, Sliced, VersionEntry};
+use domain::store::{
+    Archive, Body, Found, Head, Key, Likeness, Page, SearchPage, Slice, Sliced, VersionEntry,
+};
 use domain::{Context, StoreError, Stored};
 use fhir::ResourceType;
 use fhir::search::Search;
@@ -24,6 +26,7 @@ const VERSION: &str = "record.vread";
 const HISTORY: &str = "record.history";
 const SEARCH: &str = "record.search";
 const CHART: &str = "chart.read";
+const ALIKE: &str = "patient.duplicates";
 
 /// Reads records and leaves a trace of it.
 pub(crate) struct Reader {
@@ -40,6 +43,7 @@ struct Reads {
     history: Arc<Measured>,
     search: Arc<Measured>,
     chart: Arc<Measured>,
+    alike: Arc<Measured>,
 }
 
 /// Runs `$statement` on `$connection`, a variable, for as long as a statement may take; once more on a fresh connection
@@ -73,6 +77,7 @@ impl Reader {
             history: measures.operation(HISTORY),
             search: measures.operation(SEARCH),
             chart: measures.operation(CHART),
+            alike: measures.operation(ALIKE),
         };
         Reader { connections, audit, keyring, reads }
     }
@@ -220,6 +225,31 @@ impl Archive for Reader {
             _ => None,
         };
         Ok(Some(Page { entries, next }))
+    }
+
+    async fn alike(
+        &self,
+        context: &Context,
+        likeness: &Likeness,
+        most: usize,
+    ) -> Stored<Vec<(String, Body)>> {
+        let (database, tenant) = (Database::Phi, context.tenant());
+        let keys = self.keyring.tenant(database, tenant);
+        let home = &self.connections[database.index()];
+        let mut connection = home.checkout().await?;
+        let begin = begin_search(tenant);
+        let timing = Timing::start(&self.reads.alike, database, ALIKE);
+        on_live!(home, &timing, connection, control(&mut connection, database, &begin))?;
+        let finding = db_record::alike::alike(&mut connection, &keys, tenant, likeness, most);
+        let found = home.answered(1, timing.of(finding)).await?;
+        home.answered(1, control(&mut connection, database, "commit")).await?;
+        drop(timing);
+        connection.finish();
+        let mut event = Event::of(context, Action::Execute, ALIKE);
+        event.resource_type = Some(ResourceType::Patient);
+        found.iter().for_each(|(_, rid, _)| event.touch(*rid, Some(*rid)));
+        self.trace(database, event).await?;
+        Ok(found.into_iter().map(|(id, _, body)| (id, body)).collect())
     }
 
     async fn search(&self, context: &Context, search: &Search) -> Stored<SearchPage> {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use db_auth::PgAccounts;
+use db_phi::PgPatients;
 use db_record::PgRecords;
-use domain::store::{Accounts, Records};
+use domain::store::{Accounts, Patients, Records};
 use domain::{Context, StoreError, Stored, Touches, UnitOfWork};
 use kernel::{Clock, Database, Rid, RidSource, Tenant, TransactionId};
 use seal::Keyring;
@@ -107,6 +108,13 @@ impl UnitOfWork for Work {
 
     fn accounts(&mut self) -> Stored<Box<dyn Accounts + '_>> {
         Ok(Box::new(PgAccounts::new(&mut self.branch(Database::Auth)?.connection)))
+    }
+
+    fn patients(&mut self) -> Stored<Box<dyn Patients + '_>> {
+        let database = Database::Phi;
+        let keys = self.keyring.tenant(database, self.tenant);
+        let tenant = self.tenant;
+        Ok(Box::new(PgPatients::new(&mut self.branch(database)?.connection, tenant, keys)))
     }
 }
 

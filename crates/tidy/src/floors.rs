@@ -19,7 +19,7 @@ pub const FLOORS: &[(&str, &[&str])] = &[
     ("services", &["domain", "fhir", "identity", "kernel", "openehr", "seal"]),
     ("db-record", &["domain", "fhir", "kernel", "seal"]),
     ("db-auth", &["db-record", "domain", "kernel"]),
-    ("db-phi", &["db-record", "domain", "kernel"]),
+    ("db-phi", &["db-record", "domain", "fhir", "kernel", "seal"]),
     ("db-clinical", &["db-record", "domain", "kernel"]),
     (
         "store",

@@ -30,7 +30,7 @@ pub(super) fn empty(status: StatusCode) -> Response {
 }
 
 /// Sets `ETag` and `Last-Modified` (R4 http, 3.1.0.4.1).
-pub(super) fn stamp(headers: &mut HeaderMap, version: i32, last_updated: DateTime<Utc>) {
+pub(crate) fn stamp(headers: &mut HeaderMap, version: i32, last_updated: DateTime<Utc>) {
     set(headers, header::ETAG, &etag::format(version));
     set(headers, header::LAST_MODIFIED, &last_updated.format("%a, %d %b %Y %H:%M:%S GMT").to_string());
 }
@@ -93,12 +93,12 @@ pub(super) fn if_none_match(headers: &HeaderMap) -> Result<Option<Condition>, Fa
 }
 
 /// 404 for a record that is not there, or not for this organization.
-pub(super) fn missing() -> Failure {
+pub(crate) fn missing() -> Failure {
     Failure::missing("there is no such resource")
 }
 
 /// 410 for a record that was deleted in this version.
-pub(super) fn gone(version: i32, last_updated: DateTime<Utc>) -> Failure {
+pub(crate) fn gone(version: i32, last_updated: DateTime<Utc>) -> Failure {
     let mut failure = Failure::new(StatusCode::GONE, IssueType::Deleted, "the resource was deleted");
     let mut headers = HeaderMap::new();
     stamp(&mut headers, version, last_updated);

@@ -118,6 +118,7 @@ mod tests {
         let key = Key { resource_type: ResourceType::from_name("Patient").unwrap(), id: "p1".to_owned() };
         let entry = |version, json: Option<&str>| VersionEntry {
             version,
+            author: None,
             last_updated: Utc::now(),
             json: json.map(|json| Phi::new(json.as_bytes().to_vec())),
         };

@@ -129,7 +129,8 @@ async fn representation(store: &Store, asked: &Asked, done: &Done) -> Result<Vec
     }
 }
 
-fn single(written: Written) -> Result<Done, Failure> {
+/// The record that a write of one record wrote.
+pub(crate) fn single(written: Written) -> Result<Done, Failure> {
     match written.entries.into_iter().next() {
         Some(EntryOutcome::Done(done)) => Ok(done),
         Some(EntryOutcome::Refused(refusal)) => Err(refusal.into()),

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use fhir::ResourceType;
 use fhir::extract::Extracted;
 use fhir::search::Search;
-use kernel::{Database, Phi, Rid};
+use kernel::{AccountId, Database, Phi, Rid};
 
 use crate::audit::Event;
 use crate::{Context, Stored};
@@ -27,7 +27,7 @@ impl Key {
 }
 
 /// What is known of a record without reading its body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     /// The internal identifier.
     pub rid: Rid,
@@ -39,6 +39,8 @@ pub struct Head {
     pub deleted: bool,
     /// The patient whom the record is about.
     pub patient: Option<Rid>,
+    /// For a Patient that was merged into another: the other's logical id.
+    pub merged_into: Option<String>,
 }
 
 /// A patient as `clinical` knows one: an opaque id, and the row that guards what refers to it.
@@ -123,6 +125,17 @@ impl Changes {
     }
 }
 
+/// A current record with its body, to be written again.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// Which.
+    pub key: Key,
+    /// What else is known of it.
+    pub head: Head,
+    /// The final wire JSON.
+    pub json: Phi<Vec<u8>>,
+}
+
 /// Criteria that name a record by what it says, as in a conditional reference or `If-None-Exist`. Only what the
 /// index answers by equality is possible here: see [`Criterion::new`].
 #[derive(Clone, Debug)]
@@ -157,8 +170,8 @@ pub struct Match {
     pub head: Head,
 }
 
-/// The records of one database inside a transaction. Each method is one statement, two where patients are answered by
-/// anchors, whatever the number of records.
+/// The records of one database inside a transaction. Each method is one statement, two where patients are held
+/// beside other records, whatever the number of records.
 #[async_trait]
 pub trait Records: Send {
     /// Seals the body (the final wire JSON) and hashes what search needs. Pure.
@@ -174,9 +187,19 @@ pub trait Records: Send {
     /// For each key the record's head, locked until commit.
     async fn lock(&mut self, keys: &[Key]) -> Stored<Vec<Option<Head>>>;
 
-    /// For each key the record's head. In `clinical` a Patient is answered by its anchor, which is then held
-    /// against deletion until commit.
+    /// For each key the record's head. A Patient is held against deletion and merging until commit, by its own row
+    /// in `phi`, by its anchor in `clinical`.
     async fn resolve(&mut self, keys: &[Key]) -> Stored<Vec<Option<Head>>>;
+
+    /// A record that is not deleted, with its body.
+    async fn open(&mut self, key: &Key) -> Stored<Option<Opened>>;
+
+    /// The records that are about a patient and not deleted, with their bodies, in the order of their rid; `most` at
+    /// the most. The Patient itself is one of them. They are locked until commit.
+    async fn about(&mut self, patient: Rid, most: usize) -> Stored<Vec<Opened>>;
+
+    /// Notes that this Patient was merged into another: on its own row in `phi`, on its anchor in `clinical`.
+    async fn mark_merged(&mut self, patient: &Key, into: &str) -> Stored<()>;
 
     /// Writes everything, and the audit row, in one statement.
     ///
@@ -230,8 +253,21 @@ pub struct VersionEntry {
     pub version: i32,
     /// When it was written.
     pub last_updated: DateTime<Utc>,
+    /// Who wrote it; none for what is older than the column.
+    pub author: Option<AccountId>,
     /// Its body; none for a deletion.
     pub json: Option<Phi<Vec<u8>>>,
+}
+
+/// What two registrations of one person have in common: whoever has one of these may be that person.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Likeness {
+    /// The beginning of the day of birth, where that is known to the day.
+    pub born: Option<DateTime<Utc>>,
+    /// Words that all stand in the name, in whatever part of it.
+    pub names: Phi<Vec<String>>,
+    /// System and value of identifiers.
+    pub identifiers: Phi<Vec<(String, String)>>,
 }
 
 /// One page of a search.
@@ -287,6 +323,10 @@ pub trait Archive: Send + Sync {
         count: usize,
         cursor: Option<&str>,
     ) -> Stored<Option<Page<VersionEntry>>>;
+
+    /// Patients who have some likeness, newest first, `most` at the most.
+    async fn alike(&self, context: &Context, likeness: &Likeness, most: usize)
+    -> Stored<Vec<(String, Body)>>;
 
     /// A page of a search.
     ///

@@ -22,6 +22,7 @@ mod lifecycle;
 mod logs;
 mod metrics;
 mod outage;
+mod patients;
 mod point_in_time;
 mod policy;
 mod salus;

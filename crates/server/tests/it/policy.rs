@@ -14,6 +14,8 @@ fn request(rule: &Rule, token: Option<&str>) -> Request<Body> {
         .replace("{type}", "Patient")
         .replace("{id}", "p1")
         .replace("{record}", "r1")
+        .replace("{mrn}", "m1")
+        .replace("{number}", "P1")
         .replace("{version}", "1");
     let mut request = Request::builder().method(rule.verb.name()).uri(path).header("host", "localhost");
     if let Some(token) = token {

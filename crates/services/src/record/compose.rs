@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 /// The resource as it will be stored and served: `resourceType`, `id` and `meta` first, everything else as posted.
 /// `meta` keeps the client's profiles, tags and labels; version and time are the server's.
-pub(super) fn compose(resource: Value, id: &str, version: i32, last_updated: DateTime<Utc>) -> Value {
+pub(crate) fn compose(resource: Value, id: &str, version: i32, last_updated: DateTime<Utc>) -> Value {
     let Value::Object(posted) = resource else { return resource };
     let mut composed = Map::with_capacity(posted.len() + 2);
     let mut rest = Vec::with_capacity(posted.len());

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use domain::patient::Named;
 use domain::store::{Criterion, Key};
 use fhir::ResourceType;
 use fhir::etag::Condition;
@@ -61,6 +62,8 @@ pub(super) struct Entry {
     pub act: Result<Act, Refusal>,
     /// Its references.
     pub mentions: Vec<Mention>,
+    /// The numbers of ours that a Patient carries.
+    pub named: Vec<Named>,
 }
 
 impl Entry {

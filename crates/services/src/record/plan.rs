@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use domain::Touches;
+use domain::patient::Named;
 use domain::store::{Criterion, Key};
 use fhir::ResourceType;
 use fhir::bundle::{self, BundleKind, EntryUrl, Method};
@@ -29,6 +30,8 @@ pub struct Write {
     criteria_by_text: HashMap<(ResourceType, String), usize>,
     /// Whether written bodies are wanted back.
     pub(super) representation: bool,
+    /// Whether a Patient may carry a patient number that it did not have: the server's own writes alone.
+    pub(super) numbers: bool,
 }
 
 impl Write {
@@ -77,7 +80,7 @@ impl Write {
     /// Deletes a record; only version `if_match`, where one is given.
     pub fn delete(resource_type: ResourceType, id: String, if_match: Option<i32>) -> Write {
         let act = Act::Delete { key: Key { resource_type, id }, if_match };
-        let entry = Entry { index: 0, full_url: None, act: Ok(act), mentions: Vec::new() };
+        let entry = Entry { index: 0, full_url: None, act: Ok(act), mentions: Vec::new(), named: Vec::new() };
         Write {
             kind: Kind::Single,
             source: Vec::new(),
@@ -85,6 +88,7 @@ impl Write {
             criteria: Vec::new(),
             criteria_by_text: HashMap::new(),
             representation: false,
+            numbers: false,
         }
     }
 
@@ -92,10 +96,17 @@ impl Write {
         let mut write = Write {
             kind: Kind::Single,
             source,
-            entries: vec![Entry { index: 0, full_url: None, act: Ok(act), mentions: Vec::new() }],
+            entries: vec![Entry {
+                index: 0,
+                full_url: None,
+                act: Ok(act),
+                mentions: Vec::new(),
+                named: Vec::new(),
+            }],
             criteria: Vec::new(),
             criteria_by_text: HashMap::new(),
             representation: true,
+            numbers: false,
         };
         write.check_entries()?;
         Ok(write)
@@ -123,6 +134,7 @@ impl Write {
                     full_url: entry.full_url.as_deref().map(str::to_owned),
                     act: act(entry, resource),
                     mentions: Vec::new(),
+                    named: Vec::new(),
                 }
             });
             (kind, entries.collect())
@@ -134,6 +146,7 @@ impl Write {
             criteria: Vec::new(),
             criteria_by_text: HashMap::new(),
             representation: false,
+            numbers: false,
         };
         write.refuse_overlaps();
         write.check_entries()?;
@@ -144,6 +157,14 @@ impl Write {
     #[must_use]
     pub fn with_representation(mut self, wanted: bool) -> Write {
         self.representation = wanted;
+        self
+    }
+
+    /// Lets Patients carry patient numbers that they did not have before. The numbers must have been reserved
+    /// (`crate::patient::ReserveNumbers`); what a client sends is never written with this.
+    #[must_use]
+    pub fn with_numbers(mut self) -> Write {
+        self.numbers = true;
         self
     }
 
@@ -168,10 +189,21 @@ impl Write {
                 touches = touches.and_writes(&[Database::Clinical]);
             }
             for mention in &entry.mentions {
-                touches = touches.and_reads(&[match &mention.target {
-                    Target::Record(key) => answering(written.database(), key),
-                    Target::Criterion(index) => self.criteria[*index].search().resource_type.database(),
-                }]);
+                let named = match &mention.target {
+                    Target::Record(key) => {
+                        touches = touches.and_reads(&[answering(written.database(), key.resource_type)]);
+                        key.resource_type
+                    }
+                    Target::Criterion(index) => {
+                        let named = self.criteria[*index].search().resource_type;
+                        touches = touches.and_reads(&[named.database()]);
+                        named
+                    }
+                };
+                if named == ResourceType::Patient {
+                    // The patient's row is locked, which is a write to PostgreSQL.
+                    touches = touches.and_writes(&[answering(written.database(), named)]);
+                }
             }
         }
         touches
@@ -207,7 +239,10 @@ impl Write {
                 Err(refusal) => Err(refusal.clone()),
             };
             match checked {
-                Ok(mentions) => entry.mentions = mentions,
+                Ok((mentions, named)) => {
+                    entry.mentions = mentions;
+                    entry.named = named;
+                }
                 Err(refusal) => {
                     let refusal =
                         if self.kind == Kind::Single { refusal } else { refusal.in_entry(entry.index) };
@@ -230,12 +265,13 @@ impl Write {
     }
 }
 
-/// The database that can say whether the record exists to a writer in `from`: `clinical` knows patients by anchor.
-pub(super) fn answering(from: Database, key: &Key) -> Database {
-    if from == Database::Clinical && key.resource_type == ResourceType::Patient {
+/// The database that can say whether a record of this type exists to a writer in `from`: `clinical` knows patients by
+/// anchor.
+pub(super) fn answering(from: Database, resource_type: ResourceType) -> Database {
+    if from == Database::Clinical && resource_type == ResourceType::Patient {
         Database::Clinical
     } else {
-        key.database()
+        resource_type.database()
     }
 }
 
@@ -340,16 +376,16 @@ fn act(entry: &bundle::Entry<'_>, resource: Option<Range<usize>>) -> Result<Act,
     }
 }
 
-/// Checks one entry's resource by itself and collects its references.
+/// Checks one entry's resource by itself; collects its references, and the numbers of ours that a Patient carries.
 fn check(
     entry: &Entry,
     source: &[u8],
     kind: Kind,
     urls: &HashSet<String>,
     criteria: &mut Criteria,
-) -> Result<Vec<Mention>, Refusal> {
+) -> Result<(Vec<Mention>, Vec<Named>), Refusal> {
     let (Some(resource_type), Some(range)) = (entry.writes(), entry.resource()) else {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Vec::new()));
     };
     let resource = parse(source, range)?;
     let issues = fhir::structure::check(resource_type, &resource);
@@ -401,7 +437,11 @@ fn check(
             }
         }
     }
-    Ok(mentions)
+    let named = match resource_type {
+        ResourceType::Patient => domain::patient::named(&resource),
+        _ => Vec::new(),
+    };
+    Ok((mentions, named))
 }
 
 /// The resource at this range of the request.

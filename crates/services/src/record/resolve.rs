@@ -82,7 +82,7 @@ impl Resolved {
             let mut records = work.records(database)?;
             resolved.ask(database, records.as_mut(), asked, &mut answers).await?;
         }
-        resolved.anchor_matched_patients(write, work).await?;
+        resolved.hold_matched_patients(write, work).await?;
         resolved.settle(write, context, work, answers);
         Ok(resolved)
     }
@@ -110,36 +110,44 @@ impl Resolved {
             let matches = found.next().unwrap_or_default();
             for matched in &matches {
                 let key = Key { resource_type: criterion.search().resource_type, id: matched.id.clone() };
-                self.heads.insert((database, key), matched.head);
+                self.heads.insert((database, key), matched.head.clone());
             }
             self.matches[*index] = matches;
+        }
+        // Patients are held before records are locked, in every transaction: whoever takes a patient for itself (a
+        // merge) then finds nobody who holds a record and waits for the patient. What is to be changed itself is not
+        // held first and locked later, since two who do that wait for each other.
+        let targets: HashSet<&Key> = asked.targets.iter().map(|(_, key)| key).collect();
+        let keys: Vec<Key> = asked.references.iter().filter(|key| !targets.contains(key)).cloned().collect();
+        if !keys.is_empty() {
+            let heads = records.resolve(&keys).await?;
+            self.note(database, keys, heads);
         }
         if !asked.targets.is_empty() {
             let keys: Vec<Key> = asked.targets.iter().map(|(_, key)| key.clone()).collect();
             let heads = records.lock(&keys).await?;
-            for ((slot, _), head) in asked.targets.iter().zip(heads) {
-                answers.targets.insert((database, *slot), head);
+            for ((slot, _), head) in asked.targets.iter().zip(&heads) {
+                answers.targets.insert((database, *slot), head.clone());
             }
-        }
-        if !asked.references.is_empty() {
-            let keys: Vec<Key> = asked.references.into_iter().collect();
-            let heads = records.resolve(&keys).await?;
-            for (key, head) in keys.into_iter().zip(heads) {
-                if let Some(head) = head {
-                    self.heads.insert((database, key), head);
-                }
-            }
+            self.note(database, keys, heads);
         }
         Ok(())
     }
 
-    /// A patient found in `phi` by what is known of them is held in `clinical` by the anchor, like one named by id.
-    async fn anchor_matched_patients(&mut self, write: &Write, work: &mut dyn UnitOfWork) -> Stored<()> {
-        let mut keys = HashSet::new();
-        for entry in &write.entries {
-            if entry.writes().map(|kind| kind.database()) != Some(Database::Clinical) {
-                continue;
+    fn note(&mut self, database: Database, keys: Vec<Key>, heads: Vec<Option<Head>>) {
+        for (key, head) in keys.into_iter().zip(heads) {
+            if let Some(head) = head {
+                self.heads.insert((database, key), head);
             }
+        }
+    }
+
+    /// A patient found by what is known of them is held like one named by id.
+    async fn hold_matched_patients(&mut self, write: &Write, work: &mut dyn UnitOfWork) -> Stored<()> {
+        let mut held: [HashSet<Key>; 3] = Default::default();
+        for entry in &write.entries {
+            let Some(written) = entry.writes() else { continue };
+            let keys = &mut held[answering(written.database(), ResourceType::Patient).index()];
             for mention in &entry.mentions {
                 if let Target::Criterion(index) = mention.target
                     && write.criteria[index].search().resource_type == ResourceType::Patient
@@ -149,15 +157,10 @@ impl Resolved {
                 }
             }
         }
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let keys: Vec<Key> = keys.into_iter().collect();
-        let heads = work.records(Database::Clinical)?.resolve(&keys).await?;
-        for (key, head) in keys.into_iter().zip(heads) {
-            if let Some(head) = head {
-                self.heads.insert((Database::Clinical, key), head);
-            }
+        for (database, keys) in Database::ALL.into_iter().zip(held).filter(|(_, keys)| !keys.is_empty()) {
+            let keys: Vec<Key> = keys.into_iter().collect();
+            let heads = work.records(database)?.resolve(&keys).await?;
+            self.note(database, keys, heads);
         }
         Ok(())
     }
@@ -176,7 +179,7 @@ impl Resolved {
                         if_none_exist.as_ref().map(|it| (*resource_type, it.search().pairs.as_slice()));
                     let earlier = condition.and_then(|it| created_on.get(&it));
                     let settled = match (found.len(), found.pop(), earlier) {
-                        (_, _, Some((id, head))) => Settled::Exists { id: id.clone(), head: *head },
+                        (_, _, Some((id, head))) => Settled::Exists { id: id.clone(), head: head.clone() },
                         (1, Some(only), None) => Settled::Exists { id: only.id, head: only.head },
                         (0, _, None) => {
                             let id = Uuid::now_v7().to_string();
@@ -188,6 +191,7 @@ impl Resolved {
                                     last_updated: context.now(),
                                     deleted: false,
                                     patient: None,
+                                    merged_into: None,
                                 };
                                 created_on.insert(condition, (id.clone(), head));
                             }
@@ -206,7 +210,7 @@ impl Resolved {
                     let anchor = answers.targets.remove(&(Database::Clinical, slot)).flatten();
                     // An anchor without its Patient (phi was restored from an older backup) keeps its identifier, so that
                     // the clinical records find the Patient again.
-                    let rid = head.or(anchor).map(|head| head.rid);
+                    let rid = head.as_ref().or(anchor.as_ref()).map(|head| head.rid);
                     let rid = rid.unwrap_or_else(|| work.new_rid(key.database()));
                     let kept = matches!(act, Act::Update { .. }).then(|| key.clone());
                     (kept, Settled::Target { head, rid })
@@ -248,11 +252,8 @@ impl Resolved {
                         continue;
                     }
                     let name = key.resource_type.name();
-                    match self.heads.get(&(answering(written.database(), key), key.clone())) {
-                        Some(head) if !head.deleted => {}
-                        Some(_) => {
-                            return refuse(422, IssueType::Deleted, format!("{name}/{} was deleted", key.id));
-                        }
+                    match self.heads.get(&(answering(written.database(), key.resource_type), key.clone())) {
+                        Some(head) => usable(key, head).or_else(|(code, why)| refuse(422, code, why))?,
                         None => {
                             return refuse(
                                 422,
@@ -262,9 +263,17 @@ impl Resolved {
                         }
                     }
                 }
-                Target::Criterion(index) => match self.matches[*index].len() {
-                    1 => {}
-                    0 => {
+                Target::Criterion(index) => match self.matches[*index].as_slice() {
+                    [only] => {
+                        let resource_type = write.criteria[*index].search().resource_type;
+                        let key = Key { resource_type, id: only.id.clone() };
+                        // It was found before it was held.
+                        let held =
+                            self.heads.get(&(answering(written.database(), resource_type), key.clone()));
+                        usable(&key, held.unwrap_or(&only.head))
+                            .or_else(|(code, why)| refuse(422, code, why))?;
+                    }
+                    [] => {
                         let name = write.criteria[*index].search().resource_type.name();
                         return refuse(422, IssueType::NotFound, format!("no {name} meets these criteria"));
                     }
@@ -300,7 +309,20 @@ impl Resolved {
     pub(super) fn patient(&self, database: Database, id: &str) -> Option<Rid> {
         let key = Key { resource_type: ResourceType::Patient, id: id.to_owned() };
         let own = self.own.get(&key).copied();
-        own.or_else(|| self.heads.get(&(answering(database, &key), key)).map(|head| head.rid))
+        own.or_else(|| self.heads.get(&(answering(database, key.resource_type), key)).map(|head| head.rid))
+    }
+}
+
+/// Refuses a record that nothing may refer to any more.
+fn usable(key: &Key, head: &Head) -> Result<(), (IssueType, String)> {
+    let name = key.resource_type.name();
+    match &head.merged_into {
+        Some(winner) => Err((
+            IssueType::BusinessRule,
+            format!("{name}/{} was merged into {name}/{winner}: refer to that one", key.id),
+        )),
+        None if head.deleted => Err((IssueType::Deleted, format!("{name}/{} was deleted", key.id))),
+        None => Ok(()),
     }
 }
 
@@ -341,7 +363,7 @@ fn questions(write: &Write) -> [Questions<'_>; 3] {
         for mention in &entry.mentions {
             match &mention.target {
                 Target::Record(key) => {
-                    let database = answering(written.database(), key);
+                    let database = answering(written.database(), key.resource_type);
                     questions[database.index()].references.insert(key.clone());
                 }
                 Target::Criterion(index) => {

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use super::compose::compose;
 use super::entry::{Act, Entry, Kind};
+use super::names;
 use super::plan::{Write, parse};
 use super::refusal::Refusal;
 use super::resolve::{Resolved, Settled};
@@ -129,6 +130,7 @@ impl Operation for Write {
             });
         }
         let Builder { work, mut batches, .. } = builder;
+        names::settle(self, &resolved, work, &mut batches, &mut outcomes).await?;
         let claims = batches.iter().any(|batch| batch.claims);
         let writes = work.every_records().into_iter().map(|(database, mut records)| {
             let mut batch = std::mem::take(&mut batches[database.index()]);
@@ -190,7 +192,7 @@ impl Write {
 
 /// What one database is to write, and whose data that is.
 #[derive(Default)]
-struct Batch {
+pub(super) struct Batch {
     changes: Changes,
     touched: Vec<(Rid, Option<Rid>)>,
     /// Whether a record is created under an id that a client gave, which another transaction may take meanwhile.
@@ -198,6 +200,14 @@ struct Batch {
 }
 
 impl Batch {
+    /// Leaves out a record that is refused after all.
+    pub(super) fn forget(&mut self, rid: Rid) {
+        self.changes.created.retain(|it| it.rid != rid);
+        self.changes.updated.retain(|it| it.rid != rid);
+        self.changes.anchors.retain(|it| it.rid != rid);
+        self.touched.retain(|(it, _)| *it != rid);
+    }
+
     fn event(&self, write: &Write, context: &Context) -> Event {
         let (action, operation) = write.named();
         let mut event = Event::of(context, action, operation);
@@ -252,18 +262,20 @@ impl Builder<'_> {
                 self.store(resource.clone(), Place { key, rid: *rid, version: 1, last_updated }, true)
             }
             (Act::Update { key, resource, if_match, if_none_match }, Settled::Target { head, rid }) => {
+                require_unmerged(key, head.as_ref())?;
                 require_match(*if_match, head.as_ref())?;
                 require_no_match(if_none_match.as_ref(), head.as_ref())?;
                 let place = Place {
                     key: key.clone(),
                     rid: *rid,
-                    version: head.map_or(1, |head| head.version + 1),
+                    version: head.as_ref().map_or(1, |head| head.version + 1),
                     last_updated: next_time(self.context.now(), head.as_ref()),
                 };
                 self.batches[key.database().index()].claims |= head.is_none();
-                self.store(resource.clone(), place, head.is_none_or(|head| head.deleted))
+                self.store(resource.clone(), place, head.as_ref().is_none_or(|head| head.deleted))
             }
             (Act::Delete { key, if_match }, Settled::Target { head, .. }) => {
+                require_unmerged(key, head.as_ref())?;
                 require_match(*if_match, head.as_ref())?;
                 self.delete(key, head.as_ref())
             }
@@ -374,6 +386,18 @@ struct Place {
     last_updated: DateTime<Utc>,
 }
 
+/// Refuses to change a Patient that was merged into another: its trail is all that it is for.
+fn require_unmerged(key: &Key, head: Option<&Head>) -> Result<(), Refusal> {
+    match head.and_then(|head| head.merged_into.as_deref()) {
+        Some(winner) => {
+            let name = key.resource_type.name();
+            let why = format!("{name}/{} was merged into {name}/{winner}: change that one", key.id);
+            Err(Refusal::new(409, IssueType::BusinessRule, why))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Refuses where the client last saw another version.
 fn require_match(if_match: Option<i32>, head: Option<&Head>) -> Result<(), Refusal> {
     match if_match {
@@ -406,7 +430,7 @@ fn truncated(time: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 /// The time of the next version: now, yet later than the version before, whatever the clock did.
-fn next_time(now: DateTime<Utc>, head: Option<&Head>) -> DateTime<Utc> {
+pub(crate) fn next_time(now: DateTime<Utc>, head: Option<&Head>) -> DateTime<Utc> {
     let now = truncated(now);
     head.map_or(now, |head| now.max(head.last_updated + chrono::Duration::milliseconds(1)))
 }

@@ -5,6 +5,7 @@
 mod bundles;
 mod chart;
 mod harness;
+mod holds;
 mod isolation;
 mod searches;
 mod singles;
