@@ -2,27 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // A test says what it expects by failing.
 
-use db_auth::{PgAccounts, slot};
-use domain::store::{Accounts, NewAccount, NewOrganization};
-use kernel::{AccountId, Database, InstanceId, Secret, Tenant};
+use db_auth::{PgAccounts, PgOrganizations, slot};
+use domain::store::{Accounts, NewAccount, NewOrganization, Organizations};
+use kernel::{Database, InstanceId, Secret, Tenant};
 use sqlx::{Connection, PgConnection};
 use test_support::{Role, TestDatabases};
-use uuid::Uuid;
 
 fn account(username: &str) -> NewAccount {
-    NewAccount {
-        id: AccountId::generate(),
-        username: username.to_owned(),
-        password_hash: Secret::new("$argon2id$".to_owned()),
-        roles: vec!["administrator".to_owned()],
-    }
+    NewAccount::new(username, Secret::new("$argon2id$".to_owned()), &["administrator"])
 }
 
-async fn organization(accounts: &mut PgAccounts<'_>, name: &str) -> Tenant {
-    accounts
-        .create_organization(&NewOrganization { id: Uuid::now_v7(), name: name.to_owned() })
-        .await
-        .unwrap()
+async fn organization(connection: &mut PgConnection, name: &str) -> Tenant {
+    PgOrganizations::new(connection).create(&NewOrganization::named(name)).await.unwrap()
 }
 
 #[tokio::test]
@@ -30,9 +21,10 @@ async fn an_account_is_found_with_its_own_memberships_and_no_others() {
     let databases = TestDatabases::fresh().await;
     let mut connection = databases.connect(Database::Auth, Role::App).await;
     let mut transaction = connection.begin().await.unwrap();
+    assert!(PgAccounts::new(&mut transaction).is_empty().await.unwrap());
+    let one = organization(&mut transaction, "One").await;
+    let two = organization(&mut transaction, "Two").await;
     let mut accounts = PgAccounts::new(&mut transaction);
-    assert!(accounts.is_empty().await.unwrap());
-    let (one, two) = (organization(&mut accounts, "One").await, organization(&mut accounts, "Two").await);
     assert_ne!(one, two);
     accounts.create_account(one, &account("anna")).await.unwrap();
     accounts.create_account(two, &account("bert")).await.unwrap();
@@ -45,7 +37,9 @@ async fn an_account_is_found_with_its_own_memberships_and_no_others() {
     assert_eq!(accounts.find(anna.id).await.unwrap().unwrap().username, "anna");
     assert!(accounts.find_by_username("Anna").await.unwrap().is_none());
 
-    accounts.set_password_hash(anna.id, &Secret::new("another".to_owned())).await.unwrap();
+    let secret = |text: &str| Secret::new(text.to_owned());
+    accounts.replace_password_hash(anna.id, &secret("old"), &secret("wrong")).await.unwrap();
+    accounts.replace_password_hash(anna.id, &anna.password_hash, &secret("another")).await.unwrap();
     let changed = accounts.find(anna.id).await.unwrap().unwrap();
     assert_eq!(changed.password_hash.expose(), "another");
 }
@@ -56,8 +50,8 @@ async fn what_is_written_for_another_organization_leaves_the_transactions_own_in
     let mut connection = databases.connect(Database::Auth, Role::App).await;
     let mut transaction = connection.begin().await.unwrap();
     sqlx::query("select set_config('app.tenant', '41', true)").execute(&mut *transaction).await.unwrap();
+    let tenant = organization(&mut transaction, "Other").await;
     let mut accounts = PgAccounts::new(&mut transaction);
-    let tenant = organization(&mut accounts, "Other").await;
     accounts.create_account(tenant, &account("anna")).await.unwrap();
     let now: String = sqlx::query_scalar("select current_setting('app.tenant')")
         .fetch_one(&mut *transaction)
@@ -71,8 +65,8 @@ async fn a_name_is_taken_once() {
     let databases = TestDatabases::fresh().await;
     let mut connection = databases.connect(Database::Auth, Role::App).await;
     let mut transaction = connection.begin().await.unwrap();
+    let tenant = organization(&mut transaction, "One").await;
     let mut accounts = PgAccounts::new(&mut transaction);
-    let tenant = organization(&mut accounts, "One").await;
     accounts.create_account(tenant, &account("anna")).await.unwrap();
     let error = accounts.create_account(tenant, &account("anna")).await.unwrap_err();
     assert_eq!(error, domain::StoreError::Constraint { name: "account_username_is_unique".to_owned() });

@@ -1,15 +1,25 @@
 //! The repositories' traits and the one error that all of them share.
 
 mod accounts;
+mod organizations;
 mod patients;
 mod records;
+mod sessions;
+mod signing_keys;
 
-pub use accounts::{Account, Accounts, Membership, NewAccount, NewOrganization, StoredSigningKey};
+pub use accounts::{Account, Accounts, Membership, NewAccount, Status, User, UserFilter};
+pub use organizations::{
+    NewOrganization, Organization, OrganizationFilter, OrganizationKind, OrganizationStatus, Organizations,
+};
 pub use patients::{Claim, Merge, Patients};
 pub use records::{
     Anchor, Archive, Body, Changes, Criterion, Draft, Found, Head, Key, Likeness, Match, Opened, Page,
     Prepared, PreparedIndex, Records, SearchPage, Slice, Sliced, VersionEntry,
 };
+pub use sessions::{
+    Attempts, EndReason, NewSession, Session, SessionChange, Sessions, StoredRefreshToken, Whose,
+};
+pub use signing_keys::{SigningKeys, StoredSigningKey};
 
 use kernel::{Classify, Database, ErrorKind, TransactionId};
 

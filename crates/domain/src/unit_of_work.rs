@@ -3,7 +3,7 @@
 use kernel::{Database, Rid, TransactionId};
 
 use crate::Stored;
-use crate::store::{Accounts, Patients, Records};
+use crate::store::{Accounts, Organizations, Patients, Records, Sessions, SigningKeys};
 
 /// One transaction over the databases that the operation declared. Made and committed by the store alone.
 pub trait UnitOfWork: Send {
@@ -23,10 +23,10 @@ pub trait UnitOfWork: Send {
     /// The records of every declared database at once, in lock order, so that the databases can work side by side.
     fn every_records(&mut self) -> Vec<(Database, Box<dyn Records + '_>)>;
 
-    /// Organizations, accounts and keys, in `auth`.
+    /// Accounts and their places in organizations, in `auth`.
     ///
     /// # Errors
-    /// [`crate::StoreError::OutsideTouches`] where the operation did not declare `auth`.
+    /// [`crate::StoreError::OutsideTouches`] where the operation did not declare `auth`; so for the next three.
     fn accounts(&mut self) -> Stored<Box<dyn Accounts + '_>>;
 
     /// Numbers, claims and merges of patients, in `phi`.
@@ -34,4 +34,13 @@ pub trait UnitOfWork: Send {
     /// # Errors
     /// [`crate::StoreError::OutsideTouches`] where the operation did not declare `phi`.
     fn patients(&mut self) -> Stored<Box<dyn Patients + '_>>;
+
+    /// Organizations, in `auth`.
+    fn organizations(&mut self) -> Stored<Box<dyn Organizations + '_>>;
+
+    /// Sessions, refresh tokens and failed logins, in `auth`.
+    fn sessions(&mut self) -> Stored<Box<dyn Sessions + '_>>;
+
+    /// The keys that sign tokens, in `auth`.
+    fn signing_keys(&mut self) -> Stored<Box<dyn SigningKeys + '_>>;
 }

@@ -1,4 +1,5 @@
-//! Who is asking: passwords, access tokens and the secrets made for a first start.
+//! Who is asking: passwords and what makes a good one, access and refresh tokens, what ends them, and how often one may
+//! guess.
 //!
 //! Owns the arithmetic of authentication and nothing of its state: no file, no network, no database, no clock
 //! of its own. Time is a parameter, storage the caller's. Depends on `kernel` alone. Read [`token`] first.
@@ -10,8 +11,16 @@
 
 pub mod generate;
 pub mod password;
+pub mod refresh;
+pub mod revocation;
+pub mod rules;
+pub mod throttle;
 pub mod token;
 
 pub use generate::generate_password;
 pub use password::{PasswordCost, PasswordError, PasswordHasher, Verified};
-pub use token::{Claims, Issuer, KeyError, MintError, PublicKey, SigningKey, TokenError, TokenVerifier};
+pub use refresh::RefreshToken;
+pub use revocation::Revocations;
+pub use rules::{WeakPassword, check_password};
+pub use throttle::{Lane, Standing};
+pub use token::{Claims, Issuer, Jwk, KeyError, MintError, PublicKey, SigningKey, TokenError, TokenVerifier};

@@ -18,7 +18,7 @@ mod json;
 mod provider;
 
 pub use claims::{Claims, Issuer};
-pub use key::{KeyError, MintError, PublicKey, SigningKey};
+pub use key::{Jwk, KeyError, MintError, PublicKey, SigningKey};
 pub use verifier::{TokenError, TokenVerifier};
 
 use std::time::Duration;

@@ -9,7 +9,7 @@ use ed25519_dalek::Signer;
 use ed25519_dalek::pkcs8::DecodePrivateKey;
 use hmac::{Hmac, KeyInit, Mac};
 use identity::{Claims, Issuer, MintError, SigningKey, TokenError, TokenVerifier};
-use kernel::{AccountId, Tenant};
+use kernel::{AccountId, SessionId, Tenant};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -38,6 +38,9 @@ fn claims() -> Claims {
         nbf: noon(),
         exp: noon() + seconds(600),
         jti: Uuid::from_u128(3),
+        sid: SessionId::from_uuid(Uuid::from_u128(4)),
+        epoch: 1,
+        must_change_password: false,
     }
 }
 
@@ -69,7 +72,7 @@ impl Forge {
             "iss": "salus", "aud": "salus-api", "sub": Uuid::from_u128(1), "org": 7,
             "org_id": Uuid::from_u128(2), "name": "admin", "roles": ["administrator"],
             "iat": noon().timestamp(), "nbf": noon().timestamp(), "exp": noon().timestamp() + 600,
-            "jti": Uuid::from_u128(3),
+            "jti": Uuid::from_u128(3), "sid": Uuid::from_u128(4), "epoch": 1,
         })
     }
 
@@ -256,7 +259,9 @@ fn no_claim_can_be_changed() {
 #[test]
 fn claims_that_are_missing_doubled_or_of_the_wrong_kind_are_refused() {
     let forge = Forge::new();
-    for claim in ["iss", "aud", "sub", "org", "org_id", "name", "roles", "iat", "nbf", "exp", "jti"] {
+    for claim in
+        ["iss", "aud", "sub", "org", "org_id", "name", "roles", "iat", "nbf", "exp", "jti", "sid", "epoch"]
+    {
         let token = forge.with_payload(|payload| _ = payload.as_object_mut().unwrap().remove(claim));
         forge.refuses(claim, &token, TokenError::Claims);
         let token = forge.with_payload(|payload| payload[claim] = json!(null));

@@ -46,6 +46,8 @@ uuid_ids! {
     AccountId;
     /// A running server process. Owned by no database.
     InstanceId;
+    /// One login and all the tokens that it led to. Owned by `auth`.
+    SessionId;
     /// One HTTP request; every audit row of the request carries it. Owned by no database.
     RequestId;
     /// A transaction over one or more databases (`gtx`). Its decision row lives in the decider.

@@ -13,5 +13,5 @@ pub mod phi;
 pub use clock::{Clock, SystemClock};
 pub use database::Database;
 pub use error::{Classify, ErrorKind};
-pub use ids::{AccountId, InstanceId, RequestId, Rid, RidSource, Tenant, TransactionId};
+pub use ids::{AccountId, InstanceId, RequestId, Rid, RidSource, SessionId, Tenant, TransactionId};
 pub use phi::{Phi, Secret};

@@ -12,6 +12,7 @@ use aes_gcm_siv::{Aes256GcmSiv, Nonce, Tag};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hkdf::Hkdf;
+use hmac::{Hmac, Mac as _};
 use kernel::{Database, Tenant};
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -38,6 +39,8 @@ pub struct Keyring {
     key_id: u32,
     cursors: Aes256GcmSiv,
     secrets: Envelope,
+    /// HMAC with the key already absorbed.
+    codes: Hmac<Sha256>,
     /// Grows to one entry per database and organization, both of which come from our own tables, never from a
     /// request.
     tenants: RwLock<HashMap<(Database, Tenant), Arc<TenantKeys>>>,
@@ -51,7 +54,10 @@ impl Keyring {
         let key_id = u32::from_be_bytes([key_id[0], key_id[1], key_id[2], key_id[3]]);
         let cursors = Aes256GcmSiv::new((&*derive(&derivation, b"cursor", None)).into());
         let secrets = Envelope::new(&derive(&derivation, b"secret", None), key_id);
-        Keyring { derivation, key_id, cursors, secrets, tenants: RwLock::default() }
+        let mut block = Zeroizing::new([0; 64]);
+        block[..32].copy_from_slice(&*derive(&derivation, b"mac", None));
+        let codes = Hmac::<Sha256>::new((&*block).into());
+        Keyring { derivation, key_id, cursors, secrets, codes, tenants: RwLock::default() }
     }
 
     /// A public identifier of the master key: part of every header, so that a wrong key is told from damage.
@@ -140,6 +146,17 @@ impl Keyring {
     pub fn open_secret(&self, purpose: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
         self.secrets.unseal(purpose.as_bytes(), sealed).map(Zeroizing::new)
     }
+
+    /// The keyed hash (HMAC-SHA-256) of these parts for one `purpose`: what only this installation can compute, such as
+    /// the successor of a token. The lengths go in before the parts, so that no two inputs run together.
+    pub fn mac(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+        let mut mac = self.codes.clone();
+        for part in [purpose.as_bytes()].iter().chain(parts) {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
+    }
 }
 
 impl fmt::Debug for Keyring {
@@ -190,7 +207,7 @@ mod tests {
         let ring = keyring(1);
         let mut seen = std::collections::HashSet::new();
         let mut count = 0;
-        for purpose in [&b"body"[..], b"text", b"token", b"key id", b"cursor", b"secret"] {
+        for purpose in [&b"body"[..], b"text", b"token", b"key id", b"cursor", b"secret", b"mac"] {
             assert!(seen.insert(*derive(&ring.derivation, purpose, None)));
             count += 1;
             for database in Database::ALL {
@@ -261,6 +278,16 @@ mod tests {
         let found = ring.key_id();
         let error = UnsealError::OtherKey { found, ours: keyring(2).key_id() };
         assert_eq!(keyring(2).open_secret("signing", &sealed).unwrap_err(), error);
+    }
+
+    #[test]
+    fn a_keyed_hash_belongs_to_key_purpose_and_parts() {
+        let hash = keyring(1).mac("token", &[b"ab", b"c"]);
+        assert_eq!(keyring(1).mac("token", &[b"ab", b"c"]), hash);
+        assert_ne!(keyring(2).mac("token", &[b"ab", b"c"]), hash);
+        assert_ne!(keyring(1).mac("toke", &[b"nab", b"c"]), hash);
+        assert_ne!(keyring(1).mac("token", &[b"a", b"bc"]), hash);
+        assert_ne!(keyring(1).mac("token", &[b"abc"]), hash);
     }
 
     #[test]

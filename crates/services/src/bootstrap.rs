@@ -1,17 +1,16 @@
-//! What a fresh installation needs before anybody can log in: an organization, its administrator, a signing
-//! key.
+//! What a fresh installation needs before anybody can log in: an organization and its administrator.
 
-use chrono::{DateTime, Utc};
-use domain::store::{Account, NewAccount, NewOrganization, StoredSigningKey};
+use domain::permission;
+use domain::store::{Account, EndReason, NewAccount, NewOrganization, Whose};
 use domain::{Context, Operation, StoreError, Touches, UnitOfWork};
-use identity::{KeyError, SigningKey};
-use kernel::{Classify, Database, ErrorKind};
-use seal::{Keyring, SealError, UnsealError};
+use kernel::{AccountId, Database, Secret};
+
+use crate::trail;
 
 /// The first administrator's name.
 pub const ADMINISTRATOR: &str = "admin";
-/// The role that allows everything inside its organization.
-pub const ADMINISTRATOR_ROLE: &str = "administrator";
+/// Its roles: it looks after its organization, and after the installation.
+pub const ADMINISTRATOR_ROLES: [&str; 2] = [permission::ADMINISTRATOR, permission::SYSTEM_ADMINISTRATOR];
 
 /// Creates the first organization and its administrator where nobody can log in yet. Run on every start; on
 /// all but the first it changes nothing.
@@ -47,92 +46,36 @@ impl Operation for CreateFirstAccount {
             let account = accounts.find_by_username(&self.account.username).await?;
             return Ok(FirstAccount::Existing(account));
         }
-        let tenant = accounts.create_organization(&self.organization).await?;
-        accounts.create_account(tenant, &self.account).await?;
+        drop(accounts);
+        let tenant = work.organizations()?.create(&self.organization).await?;
+        work.accounts()?.create_account(tenant, &self.account).await?;
         Ok(FirstAccount::Created)
     }
 }
 
-/// Gives the signing keys, newest first; where there is none, stores `candidate` first.
+/// Gives the administrator the password that the operator named, and ends the sessions of the one before.
 #[derive(Clone, Debug)]
-pub struct EnsureSigningKey {
-    /// The key to store where there is none.
-    pub candidate: StoredSigningKey,
+pub struct SetAdministratorPassword {
+    /// Whose.
+    pub account: AccountId,
+    /// Argon2id, PHC string format.
+    pub password_hash: Secret<String>,
 }
 
-impl Operation for EnsureSigningKey {
-    const NAME: &'static str = "bootstrap.signing_key";
-    type Output = Vec<StoredSigningKey>;
+impl Operation for SetAdministratorPassword {
+    const NAME: &'static str = "bootstrap.set_password";
+    type Output = ();
     type Error = StoreError;
 
     fn touches(&self) -> Touches {
         Touches::writes(&[Database::Auth])
     }
 
-    async fn run(&self, _: &Context, work: &mut dyn UnitOfWork) -> Result<Vec<StoredSigningKey>, StoreError> {
-        let mut accounts = work.accounts()?;
-        let keys = accounts.signing_keys().await?;
-        if !keys.is_empty() {
-            return Ok(keys);
-        }
-        accounts.add_signing_key(&self.candidate).await?;
-        Ok(vec![self.candidate.clone()])
-    }
-}
-
-/// What the sealing of a signing key is bound to.
-const SIGNING_KEY_PURPOSE: &str = "identity.signing_key";
-
-/// Why a signing key cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SigningKeyError {
-    /// It could not be made or read.
-    #[error("a signing key cannot be used: {0}")]
-    Key(#[from] KeyError),
-    /// It could not be sealed.
-    #[error("a signing key cannot be sealed: {0}")]
-    Seal(#[from] SealError),
-    /// It is sealed under another master key, or damaged.
-    #[error("a stored signing key does not open under this master key: {0}")]
-    Unseal(#[from] UnsealError),
-}
-
-impl Classify for SigningKeyError {
-    fn kind(&self) -> ErrorKind {
-        ErrorKind::Bug
-    }
-}
-
-/// A new signing key as it is stored.
-///
-/// # Errors
-/// [`SigningKeyError`], where the system has no randomness to give.
-pub fn new_signing_key(keyring: &Keyring, now: DateTime<Utc>) -> Result<StoredSigningKey, SigningKeyError> {
-    let key = SigningKey::generate()?;
-    let sealed = keyring.seal_secret(SIGNING_KEY_PURPOSE, &key.to_pkcs8()?)?;
-    Ok(StoredSigningKey { kid: key.kid().to_owned(), sealed, created_at: now })
-}
-
-/// Opens a stored signing key.
-///
-/// # Errors
-/// [`SigningKeyError::Unseal`] above all where the master key is not the one that sealed it.
-pub fn open_signing_key(keyring: &Keyring, stored: &StoredSigningKey) -> Result<SigningKey, SigningKeyError> {
-    Ok(SigningKey::from_pkcs8(&keyring.open_secret(SIGNING_KEY_PURPOSE, &stored.sealed)?)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use seal::MasterKey;
-
-    use super::*;
-
-    #[test]
-    fn a_stored_signing_key_opens_under_its_own_master_key_only() {
-        let keyring = Keyring::new(MasterKey::generate().unwrap());
-        let stored = new_signing_key(&keyring, Utc::now()).unwrap();
-        assert_eq!(open_signing_key(&keyring, &stored).unwrap().kid(), stored.kid);
-        let other = Keyring::new(MasterKey::generate().unwrap());
-        assert!(matches!(open_signing_key(&other, &stored), Err(SigningKeyError::Unseal(_))));
+    async fn run(&self, context: &Context, work: &mut dyn UnitOfWork) -> Result<(), StoreError> {
+        let now = context.now();
+        work.accounts()?.set_password(self.account, &self.password_hash, false, now).await?;
+        work.sessions()?.end(Whose::Account(self.account), now, EndReason::Password).await?;
+        let event = trail::of_account(context, Self::NAME, None, Some(self.account));
+        trail::write(work, &event).await
     }
 }

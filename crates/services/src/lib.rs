@@ -3,8 +3,12 @@
 //! Sees neither SQL nor HTTP: repositories come through [`domain::UnitOfWork`], requests have been understood before.
 //! May depend on `domain`, `fhir`, `identity`, `seal`. Read [`session`] first.
 
+pub mod administration;
 pub mod bootstrap;
 pub mod chart;
 pub mod patient;
 pub mod record;
 pub mod session;
+pub mod signing;
+
+mod trail;

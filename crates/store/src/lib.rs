@@ -30,6 +30,7 @@ mod preflight;
 mod probe;
 mod queue;
 mod refusal;
+mod sessions;
 mod settle;
 mod slot;
 mod sql;

@@ -27,6 +27,7 @@ use crate::probe::Probe;
 use crate::reader::Reader;
 use crate::recovery::{self, Recovery, Seen};
 use crate::refusal::Refusal;
+use crate::sessions::Listener;
 use crate::slot::Slot;
 
 /// Longest time that opening waits for the first recovery pass; what is left goes on afterwards.
@@ -51,6 +52,7 @@ pub(crate) struct Inner {
     pub(crate) seen: Seen,
     pub(crate) counters: Counters,
     pub(crate) measures: Measures,
+    pub(crate) listener: Listener,
     reader: Reader,
     /// Operations at work; closed when the store is.
     pub(crate) tasks: TaskTracker,
@@ -93,6 +95,7 @@ impl Store {
             homes,
             installation,
             slot: Slot::default(),
+            listener: Listener::default(),
             done: Done::default(),
             wake_recovery: Notify::new(),
             seen: Seen::default(),
@@ -147,11 +150,11 @@ impl Store {
         home.dedicated(&[]).await.map_err(|_| StoreError::Unavailable { database })
     }
 
-    /// Writes down an access that was refused, or a login: these stand in `auth`, whatever was asked for.
+    /// Writes an audit row of its own in `auth`: there stands every access that was refused, whatever was asked for.
     ///
     /// # Errors
     /// `Unavailable` where it could not be written.
-    pub async fn audit_denied(&self, event: Event) -> Stored<()> {
+    pub async fn trace_in_auth(&self, event: Event) -> Stored<()> {
         self.inner.reader.trace(Database::Auth, event).await
     }
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use db_auth::PgAccounts;
+use db_auth::{PgAccounts, PgOrganizations, PgSessions, PgSigningKeys};
 use db_phi::PgPatients;
 use db_record::PgRecords;
-use domain::store::{Accounts, Patients, Records};
+use domain::store::{Accounts, Organizations, Patients, Records, Sessions, SigningKeys};
 use domain::{Context, StoreError, Stored, Touches, UnitOfWork};
 use kernel::{Clock, Database, Rid, RidSource, Tenant, TransactionId};
 use seal::Keyring;
@@ -115,6 +115,18 @@ impl UnitOfWork for Work {
         let keys = self.keyring.tenant(database, self.tenant);
         let tenant = self.tenant;
         Ok(Box::new(PgPatients::new(&mut self.branch(database)?.connection, tenant, keys)))
+    }
+
+    fn organizations(&mut self) -> Stored<Box<dyn Organizations + '_>> {
+        Ok(Box::new(PgOrganizations::new(&mut self.branch(Database::Auth)?.connection)))
+    }
+
+    fn sessions(&mut self) -> Stored<Box<dyn Sessions + '_>> {
+        Ok(Box::new(PgSessions::new(&mut self.branch(Database::Auth)?.connection)))
+    }
+
+    fn signing_keys(&mut self) -> Stored<Box<dyn SigningKeys + '_>> {
+        Ok(Box::new(PgSigningKeys::new(&mut self.branch(Database::Auth)?.connection)))
     }
 }
 

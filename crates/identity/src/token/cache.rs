@@ -83,7 +83,7 @@ impl fmt::Debug for VerifiedTokens {
 #[cfg(test)]
 mod tests {
     use chrono::TimeZone;
-    use kernel::{AccountId, Tenant};
+    use kernel::{AccountId, SessionId, Tenant};
     use uuid::Uuid;
 
     use super::*;
@@ -103,6 +103,9 @@ mod tests {
             nbf: noon(),
             exp: noon() + TimeDelta::seconds(lifetime_seconds),
             jti: Uuid::nil(),
+            sid: SessionId::generate(),
+            epoch: 1,
+            must_change_password: false,
         })
     }
 

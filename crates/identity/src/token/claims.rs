@@ -2,7 +2,7 @@
 
 use chrono::serde::ts_seconds;
 use chrono::{DateTime, Utc};
-use kernel::{AccountId, Tenant};
+use kernel::{AccountId, SessionId, Tenant};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -39,6 +39,13 @@ pub struct Claims {
     pub exp: DateTime<Utc>,
     /// The token's own identifier.
     pub jti: Uuid,
+    /// The session that it belongs to: when that ends, so does the token.
+    pub sid: SessionId,
+    /// The session's epoch when it was minted: a token of an earlier one is refused.
+    pub epoch: i32,
+    /// Whether the bearer can do nothing but choose a password.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub must_change_password: bool,
 }
 
 impl std::fmt::Debug for Claims {

@@ -149,9 +149,38 @@ impl PublicKey {
         &self.kid
     }
 
+    /// The key as a JWK (RFC 7517, RFC 8037): what anybody may know.
+    pub fn jwk(&self) -> Jwk {
+        Jwk {
+            kty: "OKP",
+            crv: "Ed25519",
+            x: URL_SAFE_NO_PAD.encode(self.key.as_bytes()),
+            kid: self.kid.clone(),
+            r#use: "sig",
+            alg: "EdDSA",
+        }
+    }
+
     pub(super) fn decoding(&self) -> DecodingKey {
         provider::decoding_key(&self.key)
     }
+}
+
+/// A public key as others read it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Jwk {
+    /// The kind of key: an octet key pair.
+    pub kty: &'static str,
+    /// The curve.
+    pub crv: &'static str,
+    /// The public half.
+    pub x: String,
+    /// The key's identifier.
+    pub kid: String,
+    /// What it is for.
+    pub r#use: &'static str,
+    /// The one algorithm that it is used with.
+    pub alg: &'static str,
 }
 
 fn thumbprint(key: &VerifyingKey) -> String {
@@ -172,6 +201,14 @@ mod tests {
     #[test]
     fn the_thumbprint_is_that_of_rfc_8037() {
         assert_eq!(example().kid(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    }
+
+    #[test]
+    fn the_jwk_is_that_of_rfc_8037() {
+        let jwk = serde_json::to_value(example().public().jwk()).unwrap();
+        assert_eq!(jwk["x"], "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
+        assert_eq!((&jwk["kty"], &jwk["crv"]), (&"OKP".into(), &"Ed25519".into()));
+        assert!(jwk.get("d").is_none(), "the private half is nobody's business");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use domain::store::Account;
 use domain::{Context, Operation, StoreError, Touches, UnitOfWork};
-use kernel::Database;
+use kernel::{AccountId, Database};
 
 /// Longest name that is looked up, bytes.
 const USERNAME_BYTES: usize = 256;
@@ -14,6 +14,11 @@ pub struct FindAccount {
 }
 
 impl FindAccount {
+    /// The name that is looked up; empty where no account can have it.
+    pub fn username(&self) -> &str {
+        self.username.as_deref().unwrap_or_default()
+    }
+
     /// The lookup for a name as typed. A name that no account can have (empty, too long, with control
     /// characters) finds nothing.
     pub fn new(typed: &str) -> FindAccount {
@@ -38,6 +43,24 @@ impl Operation for FindAccount {
             Some(username) => work.accounts()?.find_by_username(username).await,
             None => Ok(None),
         }
+    }
+}
+
+/// Looks up an account that is logged in.
+#[derive(Clone, Copy, Debug)]
+pub struct FindById(pub AccountId);
+
+impl Operation for FindById {
+    const NAME: &'static str = "session.find_by_id";
+    type Output = Option<Account>;
+    type Error = StoreError;
+
+    fn touches(&self) -> Touches {
+        Touches::reads(&[Database::Auth])
+    }
+
+    async fn run(&self, _: &Context, work: &mut dyn UnitOfWork) -> Result<Option<Account>, StoreError> {
+        work.accounts()?.find(self.0).await
     }
 }
 

@@ -3,12 +3,14 @@
 use domain::{Context, Operation, StoreError, Touches, UnitOfWork};
 use kernel::{AccountId, Database, Secret};
 
-/// Replaces the stored hash: after a login that found it made at an outdated cost, or when the operator names
-/// another administrator's password.
+/// Replaces the stored hash after a login that found it made at an outdated cost. Where the password was changed
+/// meanwhile, nothing happens.
 #[derive(Clone, Debug)]
 pub struct ReplacePassword {
     /// Whose.
     pub account: AccountId,
+    /// The hash that the password was compared with.
+    pub compared: Secret<String>,
     /// Argon2id, PHC string format.
     pub password_hash: Secret<String>,
 }
@@ -23,6 +25,6 @@ impl Operation for ReplacePassword {
     }
 
     async fn run(&self, _: &Context, work: &mut dyn UnitOfWork) -> Result<(), StoreError> {
-        work.accounts()?.set_password_hash(self.account, &self.password_hash).await
+        work.accounts()?.replace_password_hash(self.account, &self.compared, &self.password_hash).await
     }
 }
