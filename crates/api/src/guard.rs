@@ -15,13 +15,13 @@ use domain::audit::{Event, Outcome};
 use domain::{Caller, Context};
 use fhir::ResourceType;
 use fhir::outcome::IssueType;
-use identity::{Claims, TokenVerifier};
+use identity::{Claims, Revocations, TokenVerifier};
 use kernel::{Clock, RequestId};
 use store::Store;
 
 use crate::edge::Edge;
 use crate::failure::Failure;
-use crate::policy::{Endpoint, Permission, Policy, Rule, allows};
+use crate::policy::{Endpoint, Permission, Policy, Rule, SessionEndpoint, allows};
 
 /// The address at the other end of the connection; the server puts it into every request's extensions.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +32,8 @@ pub struct Peer(pub IpAddr);
 pub struct Gate {
     /// Knows the keys that sign our tokens. Needs no database, so that reads go on while `auth` is down.
     pub verifier: Arc<TokenVerifier>,
+    /// Knows which sessions have ended before their tokens; heard of about once a second.
+    pub revocations: Arc<Revocations>,
     /// Keeps the audit trail of what was denied.
     pub store: Store,
     /// The source of time.
@@ -164,6 +166,14 @@ struct Denial {
     claims: Option<Arc<Claims>>,
 }
 
+/// What can be done with a password that somebody else has given.
+const FOR_A_TEMPORARY_PASSWORD: [Endpoint; 4] = [
+    Endpoint::Session(SessionEndpoint::Me),
+    Endpoint::Session(SessionEndpoint::ChangePassword),
+    Endpoint::Session(SessionEndpoint::LogOut),
+    Endpoint::Session(SessionEndpoint::LogOutAll),
+];
+
 fn admit(gate: &Gate, rule: &Rule, headers: &HeaderMap) -> Result<Option<Arc<Claims>>, Denial> {
     let needed = match rule.policy {
         Policy::Public => return Ok(None),
@@ -175,6 +185,21 @@ fn admit(gate: &Gate, rule: &Rule, headers: &HeaderMap) -> Result<Option<Arc<Cla
         failure: unauthorized("the access token is not accepted", Some("invalid_token")).because(error),
         claims: None,
     })?;
+    if gate.revocations.refuse(claims.sid, claims.epoch) {
+        let failure = unauthorized(
+            "the session has ended, or what the token says is no longer true",
+            Some("invalid_token"),
+        );
+        return Err(Denial { failure, claims: Some(claims) });
+    }
+    if claims.must_change_password && !FOR_A_TEMPORARY_PASSWORD.contains(&rule.endpoint) {
+        let failure = Failure::new(
+            StatusCode::FORBIDDEN,
+            IssueType::Expired,
+            "this password is temporary: choose another at /api/v1/auth/change-password first",
+        );
+        return Err(Denial { failure, claims: Some(claims) });
+    }
     match needed.iter().find(|permission| !allows(&claims.roles, **permission)) {
         None => Ok(Some(claims)),
         Some(lacking) => Err(Denial {
@@ -219,10 +244,11 @@ pub(crate) fn unauthorized(diagnostics: &'static str, error: Option<&str>) -> Fa
     }
 }
 
-/// Writes down that the request was denied, where it asked for a patient's data, and only then refuses it: an
-/// access that cannot be audited is not answered, not even with a refusal.
+/// Writes down that the request was denied, where it asked for a patient's data or came from an account that may not,
+/// and only then refuses it: an access that cannot be audited is not answered, not even with a refusal.
 async fn deny(gate: &Gate, rule: &Rule, denial: Denial, mut request: Request) -> Failure {
-    if !rule.patient_data {
+    let known = denial.claims.is_some() && denial.failure.status() == StatusCode::FORBIDDEN;
+    if !rule.patient_data && !known {
         return denial.failure;
     }
     let origin = Origin::of(request.extensions());
@@ -245,7 +271,7 @@ async fn deny(gate: &Gate, rule: &Rule, denial: Denial, mut request: Request) ->
         resources: Vec::new(),
         query: None,
     };
-    match gate.store.audit_denied(event).await {
+    match gate.store.trace_in_auth(event).await {
         Ok(()) => denial.failure,
         Err(error) => error.into(),
     }

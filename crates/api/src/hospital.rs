@@ -11,4 +11,6 @@ mod path;
 pub(crate) mod patients;
 mod version;
 
-pub(crate) use listing::Listing;
+pub(crate) use answer::{created, versioned};
+pub(crate) use listing::{Listing, page_size};
+pub(crate) use version::IfMatch;

@@ -32,4 +32,4 @@ pub use health::Readiness;
 pub use metrics::Metrics;
 pub use rate::{RateLimits, Rates};
 pub use routes::router;
-pub use session::{PasswordPool, Sessions};
+pub use session::{Keys, PasswordPool, SessionFeed, Sessions, open_sessions};

@@ -186,6 +186,8 @@ mod tests {
                 "/docs",
                 "/docs/{release}/{file}",
                 "/api/v1/auth/login",
+                "/api/v1/auth/refresh",
+                "/.well-known/jwks.json",
                 "/fhir/R4/metadata"
             ]
         );

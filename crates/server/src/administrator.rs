@@ -6,11 +6,12 @@ use std::sync::Arc;
 use domain::store::{Account, NewAccount, NewOrganization};
 use domain::{Context, StoreError};
 use identity::{PasswordError, PasswordHasher, generate_password};
-use kernel::{AccountId, Clock, RequestId, Secret};
-use services::bootstrap::{ADMINISTRATOR, ADMINISTRATOR_ROLE, CreateFirstAccount, FirstAccount};
-use services::session::{FindAccount, ReplacePassword, nobody};
+use kernel::{Clock, RequestId, Secret};
+use services::bootstrap::{
+    ADMINISTRATOR, ADMINISTRATOR_ROLES, CreateFirstAccount, FirstAccount, SetAdministratorPassword,
+};
+use services::session::{FindAccount, nobody};
 use store::Store;
-use uuid::Uuid;
 
 use crate::config::Config;
 use crate::secret_file;
@@ -91,7 +92,7 @@ async fn keep(
     };
     if !hasher.verify(password, &account.password_hash)?.ok {
         let password_hash = hasher.hash(password)?;
-        store.execute(ReplacePassword { account: account.id, password_hash }, context).await?;
+        store.execute(SetAdministratorPassword { account: account.id, password_hash }, context).await?;
         tracing::info!(account = %account.id, "the administrator's password was replaced by the configured one");
     }
     // What it holds is no longer the password.
@@ -117,13 +118,8 @@ async fn create(
         }
     };
     let first = CreateFirstAccount {
-        organization: NewOrganization { id: Uuid::now_v7(), name: config.organization.clone() },
-        account: NewAccount {
-            id: AccountId::generate(),
-            username: ADMINISTRATOR.to_owned(),
-            password_hash: hasher.hash(&password)?,
-            roles: vec![ADMINISTRATOR_ROLE.to_owned()],
-        },
+        organization: NewOrganization::named(&config.organization),
+        account: NewAccount::new(ADMINISTRATOR, hasher.hash(&password)?, &ADMINISTRATOR_ROLES),
     };
     match store.execute(first, context).await?.output {
         FirstAccount::Created => Ok(place),

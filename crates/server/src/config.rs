@@ -16,7 +16,9 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use chrono::TimeDelta;
 use kernel::Secret;
+use services::session::SessionLimits;
 
 pub use backups::{BackupConfig, password_variable as backup_password_variable};
 pub use databases::DatabaseConfig;
@@ -86,6 +88,10 @@ pub struct Config {
     pub encryption_key: Option<Secret<String>>,
     /// The first organization's name.
     pub organization: String,
+    /// How long sessions last.
+    pub session_limits: SessionLimits,
+    /// The age at which a signing key is followed by the next.
+    pub signing_key_age: TimeDelta,
     /// The log's filter.
     pub log: String,
     /// The log's form.
@@ -171,6 +177,8 @@ impl Config {
             master_key_file: values.optional(&general::MASTER_KEY_FILE).map(PathBuf::from),
             encryption_key: general::encryption_key(&values)?,
             organization: general::organization(&values)?,
+            session_limits: general::session_limits(&values)?,
+            signing_key_age: general::signing_key_age(&values)?,
             log: values.text(&general::LOG),
             log_format: general::log_format(&values)?,
             backups: backups::read(&values),

@@ -3,15 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use api::{Edge, Gate, LargeBundles, Metrics, PasswordPool, PublicUrl, RateLimits, Readiness, Sessions};
+use api::{Edge, LargeBundles, Metrics, PasswordPool, PublicUrl, RateLimits, Readiness};
 use axum::Router;
 use cluster::{ClusterError, Databases};
-use domain::{Context, StoreError};
-use identity::{Issuer, PasswordCost, PasswordError, PasswordHasher, TokenVerifier};
-use kernel::{Clock, RequestId, SystemClock};
+use domain::StoreError;
+use identity::{Issuer, PasswordCost, PasswordError, PasswordHasher};
+use kernel::{Clock, SystemClock};
 use seal::Keyring;
-use services::bootstrap::{EnsureSigningKey, SigningKeyError, new_signing_key, open_signing_key};
-use services::session::{Minter, nobody};
+use services::signing::SigningKeyError;
 use store::{OpenError, Store};
 
 use crate::administrator::{self, AdministratorError, PasswordPlace};
@@ -105,18 +104,16 @@ async fn wire(
     let installation = || format!("urn:salus:{:08x}", keyring.key_id());
     let issuer = config.public_url.clone().unwrap_or_else(installation);
     let issuer = Issuer { issuer, audience: AUDIENCE.to_owned() };
-    let (verifier, minter) = tokens(&store, keyring, issuer, &clock).await?;
+    let passwords = PasswordPool::new(hasher);
+    let (sessions, gate) =
+        api::open_sessions(store.clone(), passwords, issuer, config.session_limits, clock).await?;
+    sessions.maintain(config.signing_key_age);
     let health = store.clone();
     let readiness = Readiness::new(move || health.health());
     let metrics = recorder.of(&store);
     let state = AppState {
-        gate: Gate { verifier: Arc::new(verifier), store: store.clone(), clock: Arc::clone(&clock) },
-        sessions: Sessions {
-            store: store.clone(),
-            passwords: PasswordPool::new(hasher),
-            minter: Arc::new(minter),
-            clock,
-        },
+        gate,
+        sessions,
         large_bundles: LargeBundles::default(),
         readiness: readiness.clone(),
         metrics: metrics.clone(),
@@ -136,27 +133,4 @@ fn edge(config: &Config) -> Edge {
         public_url: config.public_url.clone().map(PublicUrl::new),
         tracing: told.traces.as_ref().map(|_| traces::OF_REQUESTS),
     }
-}
-
-/// Verifies with every key that is stored and signs with the newest; the first start makes one.
-async fn tokens(
-    store: &Store,
-    keyring: &Keyring,
-    issuer: Issuer,
-    clock: &Arc<dyn Clock>,
-) -> Result<(TokenVerifier, Minter), StartError> {
-    let context =
-        Context { caller: nobody(), request: RequestId::generate(), network: None, clock: Arc::clone(clock) };
-    let candidate = new_signing_key(keyring, clock.now())?;
-    let stored = store.execute(EnsureSigningKey { candidate }, context).await?.output;
-    let mut keys =
-        stored.iter().map(|stored| open_signing_key(keyring, stored)).collect::<Result<Vec<_>, _>>()?;
-    let verifier = TokenVerifier::new(issuer.clone(), keys.iter().map(identity::SigningKey::public));
-    // Never empty: the operation stores the candidate where there is no other.
-    let newest = if keys.is_empty() {
-        return Err(StoreError::Corrupt { table: "identity.signing_key" }.into());
-    } else {
-        keys.remove(0)
-    };
-    Ok((verifier, Minter::new(newest, issuer)))
 }

@@ -53,14 +53,14 @@ pub(crate) async fn execute(
     let refused = write.refused_event(context);
     match (store.execute(write, context.clone()).await, refused) {
         (Err(WriteError::Refused(refusal)), Some(event)) => {
-            store.audit_denied(event).await?;
+            store.trace_in_auth(event).await?;
             Err(refusal.into())
         }
         (Ok(mut committed), Some(event)) => {
             let mut refusals: Vec<&mut Refusal> =
                 committed.output.entries.iter_mut().filter_map(EntryOutcome::refusal).collect();
             // The other entries are committed: only what is not traced may not be told.
-            if !refusals.is_empty() && store.audit_denied(event).await.is_err() {
+            if !refusals.is_empty() && store.trace_in_auth(event).await.is_err() {
                 let untold =
                     Refusal::new(503, IssueType::Transient, "the auth database does not answer at present");
                 refusals.iter_mut().for_each(|refusal| **refusal = untold.clone());

@@ -219,8 +219,8 @@ pub(super) fn statuses(rule: &Rule) -> Vec<u16> {
     }
     match rule.policy {
         Policy::Public => {}
-        Policy::Authenticated => statuses.push(401),
-        Policy::Permissions(_) => statuses.extend([401, 403]),
+        // 403 without a permission: while the password is a temporary one.
+        Policy::Authenticated | Policy::Permissions(_) => statuses.extend([401, 403]),
     }
     if matches!(rule.verb, Verb::Post | Verb::Put | Verb::Patch) && rule.documentation.body.is_some() {
         statuses.extend([408, 413, 415, 422]);

@@ -1,22 +1,28 @@
-//! `POST /api/v1/auth/login`: a name and a password for an access token.
+//! `POST /api/v1/auth/login`: a name and a password for a session.
 //!
-//! Whether the account is unknown, the password wrong or the account without an organization, the answer is
-//! the same and takes as long. Every attempt that reached the comparison is in the audit trail of `auth`
-//! before it is answered.
+//! Whether the account is unknown or disabled, the password wrong or the account without an organization, the answer is
+//! the same and takes as long: each makes one comparison. Every attempt that reached the comparison is counted, and in
+//! the audit trail of `auth`, before it is answered.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
 use domain::Context;
-use domain::audit::{Action, Event, Outcome};
-use domain::store::Account;
-use kernel::Secret;
+use domain::store::{Account, Membership};
+use fhir::outcome::{Issue, IssueType};
+use identity::RefreshToken;
+use kernel::{AccountId, Secret, SessionId};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use services::session::{FindAccount, MintedToken, NotAMember, ReplacePassword, nobody};
+use serde::Deserialize;
+use services::session::{
+    BeginLogin, CheckLanes, CountFailure, Device, FindAccount, Lanes, OpenSession, Opened, ReplacePassword,
+};
+use uuid::Uuid;
 
-use super::Sessions;
+use super::granted;
+use super::{Program, Sessions};
 use crate::body::Json;
 use crate::failure::Failure;
 use crate::guard::{Origin, unauthorized};
@@ -29,79 +35,108 @@ pub(crate) struct Credentials {
     username: String,
     /// Its password.
     password: String,
-}
-
-/// What comes back (RFC 6749, section 5.1).
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct TokenBody {
-    /// To be sent as `Authorization: Bearer`.
-    access_token: String,
-    /// `Bearer`.
-    token_type: &'static str,
-    /// Seconds until it expires.
-    expires_in: u64,
+    /// The organization to act for, where the account belongs to several.
+    #[serde(default)]
+    organization_id: Option<Uuid>,
+    /// What an earlier login on this device gave.
+    #[serde(default)]
+    device_token: Option<String>,
 }
 
 /// Handles the request.
 pub(crate) async fn log_in(
     State(sessions): State<Sessions>,
     origin: Origin,
+    Program(client): Program,
     Json(credentials): Json<Credentials>,
 ) -> Result<Response, Failure> {
     let _place = sessions.passwords.admit()?;
-    let context = Context {
-        caller: nobody(),
-        request: origin.request,
-        network: origin.network,
-        clock: Arc::clone(&sessions.clock),
-    };
-    let account =
-        sessions.store.execute(FindAccount::new(&credentials.username), context.clone()).await?.output;
-    let password = Secret::new(credentials.password);
-    let stored = account.as_ref().map(|account| account.password_hash.clone());
-    let verified = sessions.passwords.compare(password.clone(), stored).await?;
+    let (context, keyring) = (sessions.nobody(origin), sessions.store.keyring());
+    let find = FindAccount::new(&credentials.username);
+    let username = find.username().to_owned();
+    let now = sessions.clock.now();
+    let known = credentials
+        .device_token
+        .as_deref()
+        .and_then(|token| Device::of_token(keyring, &username, token, now));
+    let lanes = Lanes::of_login(keyring, &username, origin.network, known.as_ref());
 
-    let account = account.filter(|_| verified.ok);
-    let minted = match &account {
-        Some(account) => mint(&sessions, account)?,
-        None => None,
+    let begin = BeginLogin { find, lanes: lanes.clone() };
+    let begun = sessions.store.execute(begin, context.clone()).await?.output;
+    unthrottled(begun.wait)?;
+    let turn = sessions.passwords.turn().await?;
+    let check = CheckLanes { lanes: lanes.clone() };
+    unthrottled(sessions.store.execute(check, context.clone()).await?.output)?;
+    let password = Secret::new(credentials.password);
+    let stored = begun.account.as_ref().map(|account| account.password_hash.clone());
+    let (verified, turn) = sessions.passwords.compare(turn, password.clone(), stored).await?;
+
+    let refused = async |account: Option<AccountId>| {
+        let count = CountFailure { lanes: lanes.clone(), account, operation: "session.login" };
+        match sessions.store.execute(count, context.clone()).await {
+            Ok(_) => unauthorized("the username or the password is wrong", None),
+            Err(error) => error.into(),
+        }
     };
-    sessions.store.audit_denied(event(&context, minted.as_ref())).await?;
-    let (Some(account), Some(minted)) = (account, minted) else {
-        return Err(unauthorized("the username or the password is wrong", None));
+    let account_id = begun.account.as_ref().map(|account| account.id);
+    let Some(account) = begun.account.filter(|_| verified.ok) else {
+        return Err(refused(account_id).await);
     };
+    let open = OpenSession {
+        account: account.id,
+        compared: account.password_hash.clone(),
+        organization: credentials.organization_id,
+        session: SessionId::generate(),
+        refresh: RefreshToken::generate().map_err(|error| Failure::defect(error.to_string()))?,
+        client,
+        limits: sessions.limits,
+        lanes: lanes.clone(),
+    };
+    let grant = match sessions.store.execute(open, context.clone()).await?.output {
+        Opened::Granted(grant) => grant,
+        Opened::Choose(places) => return Err(choose(&places)),
+        Opened::Refused => return Err(refused(Some(account.id)).await),
+    };
+    drop(turn);
     if verified.needs_rehash {
         rehash(&sessions, &context, &account, password).await;
     }
-    let body = TokenBody {
-        access_token: minted.token.expose().clone(),
-        token_type: "Bearer",
-        expires_in: minted.expires_in.as_secs(),
-    };
-    Ok(axum::Json(body).into_response())
+    let device = known.unwrap_or_else(Device::generate).to_token(keyring, &username, now);
+    granted::answer(&sessions, &grant, Some(device))
 }
 
-/// A token; none for an account that belongs nowhere.
-fn mint(sessions: &Sessions, account: &Account) -> Result<Option<MintedToken>, Failure> {
-    match sessions.minter.mint(account, sessions.clock.now()) {
-        Ok(minted) => Ok(Some(minted)),
-        Err(NotAMember::Nowhere) => Ok(None),
-        Err(error @ NotAMember::Mint(_)) => Err(Failure::defect(error.to_string())),
-    }
+/// 429 where an attempt must wait; the same for names that no account has.
+pub(super) fn unthrottled(wait: Option<Duration>) -> Result<(), Failure> {
+    let Some(wait) = wait else { return Ok(()) };
+    let failure = Failure::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        IssueType::Throttled,
+        "too many wrong passwords: try again after the seconds in Retry-After",
+    );
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    Err(failure.with_header(header::RETRY_AFTER, HeaderValue::from(seconds)))
 }
 
-fn event(context: &Context, minted: Option<&MintedToken>) -> Event {
-    let mut event = Event::of(context, Action::Execute, "session.login");
-    event.tenant = minted.map(|minted| minted.claims.org);
-    event.account = minted.map(|minted| minted.claims.sub);
-    event.outcome = if minted.is_some() { Outcome::Success } else { Outcome::Denied };
-    event
+/// 409 with the organizations to choose from. The password was right: its holder may know them.
+fn choose(places: &[Membership]) -> Failure {
+    let choices = places.iter().map(|place| {
+        let detail = format!("{}: {}", place.organization, place.organization_name);
+        Issue::error(IssueType::Required, detail).at("/organization_id")
+    });
+    let mut failure = Failure::new(
+        StatusCode::CONFLICT,
+        IssueType::Required,
+        "the account belongs to several organizations: name one of these as organization_id",
+    );
+    failure.issues.extend(choices);
+    failure
 }
 
 /// Stores the hash at today's cost. Failing at it fails no login: the next one tries again.
 async fn rehash(sessions: &Sessions, context: &Context, account: &Account, password: Secret<String>) {
     let Some(password_hash) = sessions.passwords.rehash(password).await else { return };
-    let replace = ReplacePassword { account: account.id, password_hash };
+    let replace =
+        ReplacePassword { account: account.id, compared: account.password_hash.clone(), password_hash };
     if let Err(error) = sessions.store.execute(replace, context.clone()).await {
         tracing::warn!(account = %account.id, %error, "a password's hash could not be renewed");
     }

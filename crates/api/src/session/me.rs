@@ -25,6 +25,10 @@ pub(crate) struct Me {
     permissions: Vec<&'static str>,
     /// When the token expires.
     expires_at: DateTime<Utc>,
+    /// The session that the token belongs to.
+    session_id: Uuid,
+    /// Whether the password is temporary: then nothing can be done before another is chosen.
+    must_change_password: bool,
 }
 
 /// Handles the request.
@@ -42,6 +46,8 @@ pub(crate) async fn me(asked: Asked) -> Response {
         roles: claims.roles.clone(),
         permissions,
         expires_at: claims.exp,
+        session_id: claims.sid.uuid(),
+        must_change_password: claims.must_change_password,
     };
     Json(me).into_response()
 }

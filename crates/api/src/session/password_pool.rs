@@ -1,6 +1,7 @@
 //! Comparing passwords: 46 MiB and tens of milliseconds each, so few at a time, on threads that may block.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -25,6 +26,7 @@ pub struct PasswordPool {
     hasher: Arc<PasswordHasher>,
     admitted: Arc<Semaphore>,
     at_work: Arc<Semaphore>,
+    compared: Arc<AtomicU64>,
 }
 
 impl PasswordPool {
@@ -34,6 +36,7 @@ impl PasswordPool {
             hasher,
             admitted: Arc::new(Semaphore::new(ADMITTED)),
             at_work: Arc::new(Semaphore::new(AT_WORK)),
+            compared: Arc::default(),
         }
     }
 
@@ -42,32 +45,41 @@ impl PasswordPool {
     ///
     /// # Errors
     /// 503 where the queue is full.
-    pub(super) fn admit(&self) -> Result<OwnedSemaphorePermit, Failure> {
+    pub(crate) fn admit(&self) -> Result<OwnedSemaphorePermit, Failure> {
         Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| full())
+    }
+
+    /// A turn to compare or to hash. Whoever counts failures asks how many there are only now and holds the turn
+    /// until its own is counted: so no more are looked at than may be, beyond those that have a turn.
+    ///
+    /// # Errors
+    /// 503 where none comes in time.
+    pub(crate) async fn turn(&self) -> Result<Turn, Failure> {
+        match timeout(PATIENCE, Arc::clone(&self.at_work).acquire_owned()).await {
+            Ok(Ok(turn)) => Ok(Turn(turn)),
+            Ok(Err(_)) | Err(_) => Err(full()),
+        }
     }
 
     /// Compares with the stored hash, or with one that nothing matches where there is none, so that both take
     /// equally long.
     ///
     /// # Errors
-    /// 503 where no turn comes in time; 500 where the stored hash cannot be read.
-    pub(super) async fn compare(
+    /// 500 where the stored hash cannot be read.
+    pub(crate) async fn compare(
         &self,
+        turn: Turn,
         password: Secret<String>,
         stored: Option<Secret<String>>,
-    ) -> Result<Verified, Failure> {
-        let turn = match timeout(PATIENCE, Arc::clone(&self.at_work).acquire_owned()).await {
-            Ok(Ok(turn)) => turn,
-            Ok(Err(_)) | Err(_) => return Err(full()),
-        };
+    ) -> Result<(Verified, Turn), Failure> {
         let hasher = Arc::clone(&self.hasher);
+        self.compared.fetch_add(1, Ordering::Relaxed);
         let compared = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
             let known = stored.is_some();
             let stored = stored.unwrap_or_else(|| hasher.dummy().clone());
             hasher
                 .verify(&password, &stored)
-                .map(|verified| Verified { ok: verified.ok && known, ..verified })
+                .map(|verified| (Verified { ok: verified.ok && known, ..verified }, turn))
         });
         match compared.await {
             Ok(Ok(verified)) => Ok(verified),
@@ -76,9 +88,31 @@ impl PasswordPool {
         }
     }
 
-    /// The hash of a password at today's cost; none where no turn is free at once, because this can wait
-    /// until the next login.
-    pub(super) async fn rehash(&self, password: Secret<String>) -> Option<Secret<String>> {
+    /// How many comparisons were made.
+    pub fn compared(&self) -> u64 {
+        self.compared.load(Ordering::Relaxed)
+    }
+
+    /// The hash of a password at today's cost.
+    ///
+    /// # Errors
+    /// 503 where no turn comes in time; 500 where it cannot be hashed.
+    pub(crate) async fn hash(&self, password: Secret<String>) -> Result<Secret<String>, Failure> {
+        let turn = self.turn().await?;
+        let hasher = Arc::clone(&self.hasher);
+        let hashed = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            hasher.hash(&password)
+        });
+        match hashed.await {
+            Ok(Ok(hash)) => Ok(hash),
+            Ok(Err(error)) => Err(Failure::defect(error.to_string())),
+            Err(_) => Err(Failure::defect("hashing a password panicked")),
+        }
+    }
+
+    /// The same; none where no turn is free at once, because this can wait until the next login.
+    pub(crate) async fn rehash(&self, password: Secret<String>) -> Option<Secret<String>> {
         let turn = Arc::clone(&self.at_work).try_acquire_owned().ok()?;
         let hasher = Arc::clone(&self.hasher);
         let hashed = tokio::task::spawn_blocking(move || {
@@ -88,6 +122,12 @@ impl PasswordPool {
         hashed.await.ok()?.ok()
     }
 }
+
+/// One of the few turns at hashing.
+#[derive(Debug)]
+pub(crate) struct Turn(
+    #[expect(dead_code, reason = "held, and given back when it is dropped")] OwnedSemaphorePermit,
+);
 
 fn full() -> Failure {
     let mut failure = Failure::busy(1, "too many logins at the same time");
@@ -110,19 +150,26 @@ mod tests {
         Secret::new(text.to_owned())
     }
 
-    #[tokio::test]
-    async fn the_right_password_passes_and_another_does_not() {
-        let pool = pool();
-        let stored = pool.rehash(secret("right")).await.unwrap();
-        assert!(pool.compare(secret("right"), Some(stored.clone())).await.unwrap().ok);
-        assert!(!pool.compare(secret("wrong"), Some(stored)).await.unwrap().ok);
+    async fn is_right(pool: &PasswordPool, password: &str, stored: Option<Secret<String>>) -> bool {
+        let turn = pool.turn().await.unwrap();
+        pool.compare(turn, secret(password), stored).await.unwrap().0.ok
     }
 
     #[tokio::test]
-    async fn nothing_matches_an_unknown_account() {
+    async fn the_right_password_passes_and_another_does_not() {
+        let pool = pool();
+        let stored = pool.hash(secret("right")).await.unwrap();
+        assert!(is_right(&pool, "right", Some(stored.clone())).await);
+        assert!(!is_right(&pool, "wrong", Some(stored)).await);
+    }
+
+    #[tokio::test]
+    async fn nothing_matches_an_unknown_account_and_as_much_is_compared() {
+        let pool = pool();
         for password in ["", "right", "a password"] {
-            assert!(!pool().compare(secret(password), None).await.unwrap().ok);
+            assert!(!is_right(&pool, password, None).await);
         }
+        assert_eq!(pool.compared(), 3);
     }
 
     #[tokio::test]

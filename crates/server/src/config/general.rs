@@ -1,8 +1,12 @@
 //! Settings of the program itself: where it serves, where it keeps what lasts, what it logs.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use chrono::TimeDelta;
+use identity::WeakPassword;
 use kernel::Secret;
+use services::session::SessionLimits;
 
 use super::edge::{METRICS_ADDR, OTLP_ENDPOINT, OTLP_TRACES_ENDPOINT};
 use super::variable::{Section, Values, Variable};
@@ -30,14 +34,32 @@ pub const DATA_DIR: Variable = Variable {
 pub const ADMIN_PASSWORD: Variable = Variable {
     name: "SALUS_ADMIN_PASSWORD",
     default: "",
-    help: "the administrator's password, 8 characters to 1,024 bytes; made and written to a file without it; given to \
-           an existing account, it replaces the old one",
+    help: "the administrator's password, 15 characters to 1,024 bytes, and not made of what is guessed first; made and \
+           written to a file without it; given to an existing account, it replaces the old one",
     aliases: &[],
 };
 pub const ORGANIZATION: Variable = Variable {
     name: "SALUS_ORGANIZATION",
     default: "First organization",
     help: "name of the organization that the first start creates",
+    aliases: &[],
+};
+pub const SESSION_IDLE: Variable = Variable {
+    name: "SALUS_SESSION_IDLE_MINUTES",
+    default: "30",
+    help: "minutes without being renewed after which a session ends, 5 to 1440",
+    aliases: &[],
+};
+pub const SESSION_HOURS: Variable = Variable {
+    name: "SALUS_SESSION_HOURS",
+    default: "12",
+    help: "hours after which a session ends however often it is renewed, 1 to 24",
+    aliases: &[],
+};
+pub const SIGNING_KEY_DAYS: Variable = Variable {
+    name: "SALUS_SIGNING_KEY_DAYS",
+    default: "90",
+    help: "days after which the key that signs tokens is followed by the next, 1 to 365",
     aliases: &[],
 };
 pub const MASTER_KEY_FILE: Variable = Variable {
@@ -74,8 +96,11 @@ pub const SERVER: Section =
     Section { title: "Server", about: "", variables: &[HTTP_ADDR, PUBLIC_URL, DATA_DIR, TEST_DATA] };
 
 /// The first account and organization.
-pub const IDENTITY: Section =
-    Section { title: "Identity", about: "", variables: &[ADMIN_PASSWORD, ORGANIZATION] };
+pub const IDENTITY: Section = Section {
+    title: "Identity",
+    about: "",
+    variables: &[ADMIN_PASSWORD, ORGANIZATION, SESSION_IDLE, SESSION_HOURS, SIGNING_KEY_DAYS],
+};
 
 /// The master key.
 pub const KEYS: Section = Section {
@@ -112,13 +137,37 @@ pub fn public_url(values: &Values) -> Result<Option<String>, ConfigError> {
     Ok(Some(url))
 }
 
-/// The length that ASVS 6.2.1 asks of a password, and the one that the hash takes.
+/// What is asked of every password that somebody chooses.
 pub fn admin_password(values: &Values) -> Result<Option<Secret<String>>, ConfigError> {
     let Some(text) = values.optional(&ADMIN_PASSWORD) else { return Ok(None) };
-    if text.chars().count() < 8 || text.len() > identity::password::PASSWORD_BYTES_MAX {
-        return Err(values.invalid(&ADMIN_PASSWORD, "8 characters to 1,024 bytes long"));
+    let password = Secret::new(text);
+    match identity::check_password(&password, &[services::bootstrap::ADMINISTRATOR]) {
+        Ok(()) => Ok(Some(password)),
+        Err(WeakPassword::TooShort | WeakPassword::TooLong) => {
+            Err(values.invalid(&ADMIN_PASSWORD, "15 characters to 1,024 bytes long"))
+        }
+        Err(WeakPassword::Predictable) => Err(values.invalid(
+            &ADMIN_PASSWORD,
+            "something else than common passwords, rows of the keyboard, repetitions and the account's name",
+        )),
     }
-    Ok(Some(Secret::new(text)))
+}
+
+/// How long sessions last.
+pub fn session_limits(values: &Values) -> Result<SessionLimits, ConfigError> {
+    let minutes = values.number(&SESSION_IDLE, 5..=1_440, "a whole number of minutes from 5 to 1440")?;
+    let hours = values.number(&SESSION_HOURS, 1..=24, "a whole number of hours from 1 to 24")?;
+    let standard = SessionLimits::default();
+    Ok(SessionLimits {
+        idle: minutes.map_or(standard.idle, |minutes| Duration::from_secs(minutes * 60)),
+        absolute: hours.map_or(standard.absolute, |hours| Duration::from_secs(hours * 3_600)),
+    })
+}
+
+/// The age at which a signing key is followed by the next.
+pub fn signing_key_age(values: &Values) -> Result<TimeDelta, ConfigError> {
+    let days = values.number(&SIGNING_KEY_DAYS, 1..=365, "a whole number of days from 1 to 365")?;
+    Ok(TimeDelta::days(days.and_then(|days| i64::try_from(days).ok()).unwrap_or(90)))
 }
 
 /// The first organization's name.

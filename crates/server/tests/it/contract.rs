@@ -11,10 +11,12 @@ use api::openapi::{document, documented};
 use api::policy::{Policy, Rule, Verb};
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use identity::PasswordCost;
 use serde_json::Value;
 
 use crate::client::{Answer, call};
 use crate::in_process::InProcess;
+use crate::people::PASSWORD;
 use requests::{Sent, example, resolved, wrong};
 
 fn operation<'a>(document: &'a Value, rule: &Rule) -> &'a Value {
@@ -62,7 +64,9 @@ struct Contract {
 impl Contract {
     async fn start() -> Contract {
         let salus = InProcess::start().await;
-        let administrator = salus.token(&["administrator"]);
+        // The organization that the tokens name.
+        salus.create_account("admin", PASSWORD, PasswordCost::CHEAP).await;
+        let administrator = salus.token(&["administrator", "system_administrator"]);
         // What lies below a patient is tried on one who is there.
         let request = Request::post("/fhir/R4/Patient").header("host", "localhost");
         let request = request.header("content-type", "application/fhir+json");

@@ -1,18 +1,19 @@
 //! The router over three fresh databases in this process, with a signing key that the test holds.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use api::{Edge, Gate, LargeBundles, Metrics, PasswordPool, Readiness, Sessions};
 use axum::Router;
 use axum::extract::FromRef;
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::store::{NewAccount, NewOrganization};
 use domain::{Caller, Context};
-use identity::{Claims, Issuer, PasswordCost, PasswordHasher, SigningKey, TokenVerifier};
-use kernel::{AccountId, Clock, Database, InstanceId, RequestId, Secret, SystemClock, Tenant};
+use identity::{Claims, Issuer, PasswordCost, PasswordHasher, SigningKey};
+use kernel::{AccountId, Clock, Database, InstanceId, RequestId, Secret, SessionId, SystemClock, Tenant};
 use seal::{Keyring, MasterKey};
-use services::bootstrap::CreateFirstAccount;
-use services::session::{Minter, nobody};
+use services::bootstrap::{ADMINISTRATOR_ROLES, CreateFirstAccount};
+use services::session::{SessionLimits, nobody};
+use services::signing::{ListSigningKeys, open_signing_key};
 use store::{Store, StoreOptions};
 use test_support::sqlx;
 use test_support::{Role, TestDatabases};
@@ -70,21 +71,89 @@ impl FromRef<Parts> for Edge {
     }
 }
 
+/// A clock that goes only where the test puts it.
+pub struct TestClock(Mutex<DateTime<Utc>>);
+
+impl TestClock {
+    pub fn start() -> Arc<TestClock> {
+        Arc::new(TestClock(Mutex::new(Utc::now())))
+    }
+
+    pub fn pass(&self, time: TimeDelta) {
+        *self.0.lock().unwrap() += time;
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().unwrap()
+    }
+}
+
 pub struct InProcess {
     pub databases: TestDatabases,
     pub router: Router,
     pub store: Store,
+    pub sessions: Sessions,
     key: SigningKey,
     issuer: Issuer,
 }
 
+/// A second server over the same databases.
+pub struct Second {
+    pub router: Router,
+}
+
+struct Wired {
+    router: Router,
+    sessions: Sessions,
+    key: SigningKey,
+}
+
+fn issuer() -> Issuer {
+    Issuer { issuer: "test".to_owned(), audience: "salus".to_owned() }
+}
+
+/// A router with workers over `store`, and the key that signs.
+async fn wire(store: &Store, clock: Arc<dyn Clock>, edge: Edge) -> Wired {
+    let hasher = Arc::new(PasswordHasher::new(PasswordCost::CHEAP).unwrap());
+    let limits = SessionLimits::default();
+    let (sessions, gate) =
+        api::open_sessions(store.clone(), PasswordPool::new(hasher), issuer(), limits, Arc::clone(&clock))
+            .await
+            .unwrap();
+    sessions.maintain(TimeDelta::days(90));
+    let context = Context { caller: nobody(), request: RequestId::generate(), network: None, clock };
+    let keys = store.execute(ListSigningKeys, context).await.unwrap().output;
+    let key = open_signing_key(store.keyring(), &keys[0]).unwrap();
+    let health = store.clone();
+    let parts = Parts {
+        gate,
+        sessions: sessions.clone(),
+        large_bundles: LargeBundles::default(),
+        readiness: Readiness::new(move || health.health()),
+        edge,
+        store: store.clone(),
+    };
+    Wired { router: api::router(parts), sessions, key }
+}
+
 impl InProcess {
     pub async fn start() -> InProcess {
-        InProcess::behind(Edge::default()).await
+        InProcess::over(Arc::new(SystemClock), Edge::default()).await
     }
 
     /// With an edge of this kind.
     pub async fn behind(edge: Edge) -> InProcess {
+        InProcess::over(Arc::new(SystemClock), edge).await
+    }
+
+    /// In a time that the test decides.
+    pub async fn with_clock(clock: Arc<dyn Clock>) -> InProcess {
+        InProcess::over(clock, Edge::default()).await
+    }
+
+    async fn over(clock: Arc<dyn Clock>, edge: Edge) -> InProcess {
         let databases = TestDatabases::fresh().await;
         let owners = Database::ALL.map(|database| databases.options(database, Role::Owner));
         store::bootstrap::ensure_identity(&owners).await.unwrap();
@@ -93,30 +162,18 @@ impl InProcess {
         let mut options = StoreOptions::new(app, InstanceId::generate(), keyring);
         options.durable = false;
         let store = Store::open(options).await.unwrap();
-        let key = SigningKey::generate().unwrap();
-        let issuer = Issuer { issuer: "test".to_owned(), audience: "salus".to_owned() };
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let hasher = Arc::new(PasswordHasher::new(PasswordCost::CHEAP).unwrap());
-        let signing = SigningKey::from_pkcs8(&key.to_pkcs8().unwrap()).unwrap();
-        let health = store.clone();
-        let parts = Parts {
-            gate: Gate {
-                verifier: Arc::new(TokenVerifier::new(issuer.clone(), [key.public()])),
-                store: store.clone(),
-                clock: Arc::clone(&clock),
-            },
-            sessions: Sessions {
-                store: store.clone(),
-                passwords: PasswordPool::new(hasher),
-                minter: Arc::new(Minter::new(signing, issuer.clone())),
-                clock,
-            },
-            large_bundles: LargeBundles::default(),
-            readiness: Readiness::new(move || health.health()),
-            edge,
-            store: store.clone(),
-        };
-        InProcess { databases, router: api::router(parts), store, key, issuer }
+        let Wired { router, sessions, key } = wire(&store, clock, edge).await;
+        InProcess { databases, router, store, sessions, key, issuer: issuer() }
+    }
+
+    /// Another server over the same databases, as a second machine would be: it shares nothing with this one but them.
+    pub async fn second(&self) -> Second {
+        let app = Database::ALL.map(|database| self.databases.options(database, Role::App));
+        let mut options = StoreOptions::new(app, InstanceId::generate(), Arc::clone(self.store.keyring()));
+        options.durable = false;
+        let store = Store::open(options).await.unwrap();
+        let wired = wire(&store, Arc::new(SystemClock), Edge::default()).await;
+        Second { router: wired.router }
     }
 
     /// A token for somebody with these roles in organization 1.
@@ -137,6 +194,9 @@ impl InProcess {
             nbf: now,
             exp: now + TimeDelta::minutes(5),
             jti: Uuid::now_v7(),
+            sid: SessionId::generate(),
+            epoch: 1,
+            must_change_password: false,
         };
         self.key.mint(&self.issuer, &claims).unwrap().expose().clone()
     }
@@ -144,16 +204,9 @@ impl InProcess {
     /// Creates the first account with a hash made at `cost`.
     pub async fn create_account(&self, username: &str, password: &str, cost: PasswordCost) -> AccountId {
         let hash = PasswordHasher::new(cost).unwrap().hash(&Secret::new(password.to_owned())).unwrap();
-        let id = AccountId::generate();
-        let first = CreateFirstAccount {
-            organization: NewOrganization { id: Uuid::now_v7(), name: "Test".to_owned() },
-            account: NewAccount {
-                id,
-                username: username.to_owned(),
-                password_hash: hash,
-                roles: vec!["administrator".to_owned()],
-            },
-        };
+        let account = NewAccount::new(username, hash, &ADMINISTRATOR_ROLES);
+        let id = account.id;
+        let first = CreateFirstAccount { organization: NewOrganization::named("Test"), account };
         self.store.execute(first, self.context(nobody())).await.unwrap();
         id
     }

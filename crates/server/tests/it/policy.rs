@@ -3,6 +3,7 @@
 use api::policy::{Policy, Rule, table};
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use domain::permission::{ADMINISTRATOR, ROLES, SYSTEM_ADMINISTRATOR, allows};
 
 use crate::client::call;
 use crate::in_process::InProcess;
@@ -16,7 +17,8 @@ fn request(rule: &Rule, token: Option<&str>) -> Request<Body> {
         .replace("{record}", "r1")
         .replace("{mrn}", "m1")
         .replace("{number}", "P1")
-        .replace("{version}", "1");
+        .replace("{version}", "1")
+        .replace("{kid}", "k1");
     let mut request = Request::builder().method(rule.verb.name()).uri(path).header("host", "localhost");
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));
@@ -66,19 +68,32 @@ async fn a_role_that_is_not_in_the_table_opens_no_route_that_needs_a_permission(
     }
 }
 
+/// Every route with every role, and with both administrators' roles together: the table and nothing else decides.
 #[tokio::test]
-async fn an_administrator_is_let_through_everywhere() {
+async fn every_role_is_let_through_exactly_where_the_table_says() {
     let salus = InProcess::start().await;
-    let token = salus.token(&["administrator"]);
-    for rule in table() {
-        let answer = call(salus.router.clone(), request(rule, Some(&token))).await;
-        assert!(
-            ![StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&answer.status)
-                || rule.path == "/api/v1/auth/login",
-            "{}: {answer:?}",
-            rule.path
-        );
+    let both: &[&str] = &[ADMINISTRATOR, SYSTEM_ADMINISTRATOR];
+    let alone: Vec<[&str; 1]> = ROLES.iter().map(|role| [role.name]).collect();
+    let mut allowed = 0;
+    for roles in alone.iter().map(|one| one.as_slice()).chain([both]) {
+        let token = salus.token(roles);
+        let names: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
+        for rule in table() {
+            let needed = match rule.policy {
+                Policy::Permissions(needed) => needed,
+                Policy::Public | Policy::Authenticated => &[],
+            };
+            let may = needed.iter().all(|permission| allows(&names, *permission));
+            let answer = call(salus.router.clone(), request(rule, Some(&token))).await;
+            let place = format!("{roles:?}: {} {}: {answer:?}", rule.verb.name(), rule.path);
+            assert_eq!(answer.status != StatusCode::FORBIDDEN, may, "{place}");
+            assert_ne!(answer.status, StatusCode::UNAUTHORIZED, "{place}");
+            assert!(!answer.status.is_server_error(), "{place}");
+            allowed += usize::from(may);
+        }
     }
+    let routes = table().count();
+    assert!(allowed > routes && allowed < routes * (ROLES.len() + 1), "{allowed} of {routes} routes");
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ pub(super) async fn merge(
         Ok(committed) => committed,
         Err(WriteError::Refused(refusal)) => {
             // That it was refused tells of the two patients: it is traced before it is told.
-            store.audit_denied(refused).await?;
+            store.trace_in_auth(refused).await?;
             return Err(by_member(refusal.into()));
         }
         Err(WriteError::Store(error)) => return Err(error.into()),
