@@ -45,7 +45,10 @@ impl Gate {
     pub(crate) fn holds(&self, headers: &HeaderMap, permission: Permission) -> bool {
         let Ok(token) = bearer(headers) else { return false };
         let claims = self.verifier.verify(token, self.clock.now());
-        claims.is_ok_and(|claims| allows(&claims.roles, permission))
+        claims.is_ok_and(|claims| {
+            let good = !self.revocations.refuse(claims.sid, claims.epoch) && !claims.must_change_password;
+            good && allows(&claims.roles, permission)
+        })
     }
 }
 
