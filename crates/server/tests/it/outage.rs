@@ -1,5 +1,7 @@
 //! One database goes away and comes back while the server runs.
 
+mod families;
+
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
