@@ -488,7 +488,7 @@ mod tests {
 
     #[test]
     fn the_limits_of_each_range_are_taken_and_what_lies_beyond_is_not() {
-        for row in TABLE.iter().filter(|row| row.unit != "") {
+        for row in TABLE.iter().filter(|row| !row.unit.is_empty()) {
             let (lowest, highest) = row.range;
             for inside in [lowest, highest] {
                 assert!(is_taken(row.member, &Decimal::from_tenths(inside)), "{:?} {inside}", row.member);
