@@ -5,7 +5,6 @@
 //! through [`domain::store::Archive`], so that every access leaves its trace.
 
 mod entry;
-mod patch;
 mod refused;
 mod summary;
 mod vital_signs;
@@ -13,7 +12,6 @@ mod vital_signs;
 pub use entry::{
     Chosen, Filters, allergy_warnings, amend, create, get, list, require_encounter, require_patient,
 };
-pub use patch::merge_patch;
 pub use refused::{ChartError, pointer_of};
 pub use summary::{Summary, latest_vital_signs, summary};
 pub use vital_signs::{

@@ -6,6 +6,7 @@
 pub mod administration;
 pub mod bootstrap;
 pub mod chart;
+pub mod merge_patch;
 pub mod patient;
 pub mod record;
 pub mod session;

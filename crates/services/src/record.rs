@@ -17,6 +17,6 @@ pub use entry::Kind;
 pub use plan::Write;
 pub use refusal::Refusal;
 pub use response::bundle_response;
-pub(crate) use write::next_time;
+pub(crate) use write::{breathe, next_time};
 
 pub use write::{Done, EntryOutcome, ReadEntry, WriteError, Written};

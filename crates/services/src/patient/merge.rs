@@ -15,7 +15,7 @@ use fhir::reference::Reference;
 use kernel::{Database, Phi, Rid, TransactionId};
 use serde_json::Value;
 
-use crate::record::{Refusal, WriteError, compose, next_time};
+use crate::record::{Refusal, WriteError, breathe, compose, next_time};
 
 /// Records that one merge moves at the most, in both databases together.
 pub const MOST_MOVED: usize = 10_000;
@@ -85,8 +85,8 @@ impl Operation for Merge {
         }
         let [in_phi, in_clinical] = <[Vec<Opened>; 2]>::try_from(found).map_err(|_| corrupt())?;
         let moved = Moved { context, loser: &self.loser, winner: &self.winner, winner_rid: winner.rid };
-        let mut phi = moved.all(work, Database::Phi, &in_phi)?;
-        let clinical = moved.all(work, Database::Clinical, &in_clinical)?;
+        let mut phi = moved.all(work, Database::Phi, &in_phi).await?;
+        let clinical = moved.all(work, Database::Clinical, &in_clinical).await?;
         let winner_now = self.amend_patients(context, work, &keys, &mut phi).await?;
 
         let (moved_phi, moved_clinical) = (size(in_phi.len()), size(in_clinical.len()));
@@ -162,14 +162,18 @@ struct Moved<'m> {
 
 impl Moved<'_> {
     /// The records of one database as the winner's.
-    fn all(
+    async fn all(
         &self,
         work: &mut dyn UnitOfWork,
         database: Database,
         records: &[Opened],
     ) -> Result<Changes, WriteError> {
         let mut changes = Changes::default();
-        for opened in records {
+        for (place, opened) in records.iter().enumerate() {
+            if place % 64 == 63 {
+                // A large merge shares the thread with everybody else's requests.
+                breathe().await;
+            }
             debug_assert_eq!(opened.key.database(), database);
             let mut resource = parsed(opened)?;
             fhir::reference::rewrite(&mut resource, &mut |text| self.moved(text));

@@ -436,7 +436,7 @@ pub(crate) fn next_time(now: DateTime<Utc>, head: Option<&Head>) -> DateTime<Utc
 }
 
 /// Lets other tasks run.
-async fn breathe() {
+pub(crate) async fn breathe() {
     let mut yielded = false;
     futures::future::poll_fn(|cx| {
         if std::mem::replace(&mut yielded, true) {

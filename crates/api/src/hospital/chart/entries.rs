@@ -16,12 +16,13 @@ use store::{Committed, Store};
 use super::parameters::Choice;
 use super::path::{OfPatient, OfRecord};
 use super::shapes::Prescribed;
-use crate::body::{Json, MergePatch, shaped};
+use crate::body::{Json, MergePatch};
 use crate::failure::Failure;
 use crate::fhir::{execute, settle};
 use crate::guard::Asked;
 use crate::hospital::answer::{created, versioned};
 use crate::hospital::listing::Listing;
+use crate::hospital::merge_patch::patched;
 use crate::hospital::version::IfMatch;
 use crate::query::Query;
 
@@ -127,13 +128,6 @@ pub(super) async fn amend<E: Entry>(
     chart::require_encounter(&store, context, &path.patient, encounter.as_deref()).await?;
     let made = write_entry::<E>(&store, context, &path.patient, write).await?;
     Ok(settled(versioned(made.output.version, &made.output), &made))
-}
-
-/// An entry with the members of a patch.
-pub(super) fn patched<T: Serialize + DeserializeOwned>(before: &T, patch: Object) -> Result<T, Failure> {
-    let mut value = serde_json::to_value(before).map_err(|error| Failure::defect(error.to_string()))?;
-    chart::merge_patch(&mut value, patch);
-    shaped(&value)
 }
 
 /// Performs the write of one entry and shows what was written.

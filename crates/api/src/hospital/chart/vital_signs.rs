@@ -11,7 +11,7 @@ use services::chart::{self, ChartError, TrendPoint};
 use services::record::Write;
 use store::{Committed, Store};
 
-use super::entries::{listing, patched, settled};
+use super::entries::{listing, settled};
 use super::parameters::{Choice, HistoryParameters, TrendParameters, VitalSignsParameters};
 use super::path::{OfPatient, OfRecord};
 use super::shapes::LatestVitalSigns;
@@ -21,6 +21,7 @@ use crate::fhir::execute;
 use crate::guard::Asked;
 use crate::hospital::answer::{created, versioned};
 use crate::hospital::listing::{Listing, page_size};
+use crate::hospital::merge_patch::patched;
 use crate::hospital::version::IfMatch;
 use crate::query::Query;
 

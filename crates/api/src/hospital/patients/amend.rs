@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use domain::patient::view;
 use fhir::outcome::IssueType;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use services::patient::{self, Revision};
 use store::Store;
 
@@ -23,7 +23,7 @@ pub(super) async fn amend(
     asked: Asked,
     Id(id): Id,
     IfMatch(version): IfMatch,
-    MergePatch(patch): MergePatch<Value>,
+    MergePatch(patch): MergePatch<Map<String, Value>>,
 ) -> Result<Response, Failure> {
     let context = &asked.context;
     let loaded = load(&store, context, &id).await?;
