@@ -74,14 +74,11 @@ pub(crate) fn around(router: Router, edge: Edge) -> Router {
     router
         .layer(CatchPanicLayer::custom(panicked))
         .layer(compress::layer())
-        .layer(middleware::from_fn_with_state((edge, Arc::new(Requests::default())), pass))
+        .layer(middleware::from_fn_with_state(Arc::new((edge, Requests::default())), pass))
 }
 
-async fn pass(
-    State((edge, requests)): State<(Edge, Arc<Requests>)>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+async fn pass(State(parts): State<Arc<(Edge, Requests)>>, mut request: Request, next: Next) -> Response {
+    let (edge, requests) = &*parts;
     let started = Instant::now();
     let id = RequestId::generate();
     let client_id = request.headers().get(ours::X_REQUEST_ID).filter(|value| is_sane(value)).cloned();
@@ -92,11 +89,11 @@ async fn pass(
         request.extensions_mut().insert(url.clone());
     }
     let origin = edge.origins.allowed(request.headers());
-    let span = span(&edge, id, request.headers());
+    let span = span(edge, id, request.headers());
     let in_flight = requests.arrive();
 
     let mut allowance = None;
-    let mut response = match admit(&edge, &mut request, &mut allowance) {
+    let mut response = match admit(edge, &mut request, &mut allowance) {
         Ok(None) => next.run(request).instrument(span.clone()).await,
         Ok(Some(answer)) => answer,
         Err(failure) => failure.into_response(),

@@ -152,3 +152,38 @@ impl Counters {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn health() -> Health {
+        let databases = Database::ALL.map(|database| DatabaseHealth {
+            database,
+            state: DatabaseState::Up,
+            recovered_at: Some(Instant::now()),
+            seen: Sightings::default(),
+        });
+        Health { databases, named: true }
+    }
+
+    #[test]
+    fn a_server_is_ready_when_all_is_up_and_recovered_and_nothing_was_in_doubt_for_long() {
+        assert!(health().is_ready());
+        let unready: [fn(&mut Health); 5] = [
+            |health| health.named = false,
+            |health| health.databases[0].state = DatabaseState::Down,
+            |health| health.databases[1].state = DatabaseState::Unknown,
+            |health| health.databases[2].recovered_at = None,
+            |health| health.databases[1].seen.oldest = IN_DOUBT + Duration::from_millis(1),
+        ];
+        for (at, change) in unready.into_iter().enumerate() {
+            let mut health = health();
+            change(&mut health);
+            assert!(!health.is_ready(), "change {at}");
+        }
+        let mut settling = health();
+        settling.databases[1].seen = Sightings { in_doubt: 3, oldest: IN_DOUBT, ..Sightings::default() };
+        assert!(settling.is_ready(), "in doubt for a while is what happens after a crash");
+    }
+}

@@ -56,6 +56,10 @@ async fn metrics_tell_whoever_may_know_and_the_dashboard_asks_for_what_there_is(
     assert_eq!(value(&text, seconds), 3.0);
     assert_eq!(value(&text, r#"db_statement_seconds_count{operation="record.read",db="phi"}"#), 3.0);
     assert!(value(&text, r#"db_statement_seconds_count{operation="record.write",db="phi"}"#) >= 2.0);
+    for db in ["auth", "clinical"] {
+        let series = format!("db_statement_seconds_count{{operation=\"record.write\",db=\"{db}\"}}");
+        assert!(value(&text, &series) >= 1.0, "{db}: the Bundle wrote there");
+    }
     assert!(value(&text, r#"operation_seconds_count{operation="record.write",outcome="done"}"#) >= 2.0);
     assert!(value(&text, r#"txn_commits_total{kind="paired"}"#) >= 1.0);
     assert!(value(&text, r#"txn_commits_total{kind="plain"}"#) >= 1.0);
