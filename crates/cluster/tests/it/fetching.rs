@@ -32,7 +32,7 @@ fn script(folder: &TestFolder, text: &str) -> std::path::PathBuf {
 
 async fn refused(options: Options) -> String {
     let data_dir = options.data_dir.clone();
-    let error = start(options).await.err().expect("it started");
+    let error = start(options).await.expect_err("it started");
     assert!(matches!(error, ClusterError::NoBinaries { .. }), "{error}");
     assert!(!data_dir.exists(), "a machine without programs stays as it was");
     error.to_string()
