@@ -36,6 +36,10 @@ migrate-new database what:
 migrate-freeze:
     cargo run --quiet -p tidy --example freeze
 
+# Fills the databases of .salus/ with a hospital that does not exist; the server must be stopped: just seed --patients 50.
+seed *arguments:
+    cargo run --quiet -- seed {{arguments}}
+
 # Deletes the databases of .salus/, the keys and the password file, after asking.
 reset *arguments:
     cargo run --quiet -- reset {{arguments}}

@@ -63,9 +63,23 @@ impl Demo {
         }
     }
 
-    /// The patient with this number. Every fifth is the clinic's.
+    /// Whose patient has this number: every fifth is the clinic's.
+    pub fn house_of(number: u64) -> HouseKind {
+        if number % 5 == 4 { HouseKind::Clinic } else { HouseKind::Hospital }
+    }
+
+    /// How many patients of the same house come before this one.
+    pub fn place_in_house(number: u64) -> u32 {
+        let place = match Demo::house_of(number) {
+            HouseKind::Clinic => number / 5,
+            HouseKind::Hospital => number / 5 * 4 + number % 5,
+        };
+        u32::try_from(place).unwrap_or(u32::MAX)
+    }
+
+    /// The patient with this number.
     pub fn patient(&self, number: u64) -> Patient {
-        let house = if number % 5 == 4 { HouseKind::Clinic } else { HouseKind::Hospital };
+        let house = Demo::house_of(number);
         let person = person::person(self.seed, number, self.today, life::YOUNGEST_DAYS);
         let told = life::tell(self.seed, number, &person, self.house(house), self.today);
         Patient { number, house, person, death: told.death, doctor: told.doctor, chart: told.chart }

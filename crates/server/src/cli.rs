@@ -7,6 +7,7 @@ use crate::backup::BackupOptions;
 use crate::bench::BenchOptions;
 use crate::config;
 use crate::restore::{ReconcileOptions, RestoreOptions};
+use crate::seed::SeedOptions;
 
 /// A healthcare backend over three isolated PostgreSQL databases, which it brings along or is given.
 #[derive(Debug, Parser)]
@@ -25,6 +26,9 @@ pub enum Command {
         /// In a temporary folder, which goes with everything in it when the server stops
         #[arg(long)]
         ephemeral: bool,
+        /// With the 50 patients that `salus seed --seed` makes of this number
+        #[arg(long, requires = "ephemeral")]
+        seed: Option<u64>,
     },
     /// Bring the databases' schemas up to date, take them back, or show them; the server must be stopped
     Migrate {
@@ -70,6 +74,9 @@ pub enum Command {
         #[arg(long, conflicts_with = "markdown")]
         env: bool,
     },
+    /// Fill the databases with a hospital that does not exist: organizations, users, patients and a year of theirs; the
+    /// server must be stopped, unless the databases are external
+    Seed(SeedOptions),
     /// Measure reads, writes and searches on databases of its own, beside the same SQL without the server
     Bench(BenchOptions),
 }
@@ -104,7 +111,7 @@ pub enum Way {
 
 impl Default for Command {
     fn default() -> Command {
-        Command::Serve { ephemeral: false }
+        Command::Serve { ephemeral: false, seed: None }
     }
 }
 

@@ -19,6 +19,7 @@ mod reset;
 mod restore;
 mod say;
 mod secret_file;
+mod seed;
 mod serve;
 mod signals;
 mod start;
@@ -65,7 +66,7 @@ fn main() -> ExitCode {
     };
     let result = runtime.block_on(async {
         match cli.command.unwrap_or_default() {
-            Command::Serve { ephemeral } => serve::serve(config, ephemeral).await,
+            Command::Serve { ephemeral, seed } => serve::serve(config, ephemeral, seed).await,
             Command::Migrate { way } => migrate::migrate(config, way).await,
             Command::Health => health::health(&config),
             Command::Backup(options) => backup::backup(config, options).await,
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
             Command::Reset { yes } => reset::reset(config, yes).await,
             Command::Config { .. } => Ok(()),
             Command::Doctor { sql, json } => doctor::doctor(config, sql, json).await,
+            Command::Seed(options) => seed::seed(config, options).await,
             Command::Bench(options) => Ok(bench::bench(config, options).await?),
         }
     });

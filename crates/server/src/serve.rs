@@ -17,6 +17,7 @@ use crate::ephemeral::Ephemeral;
 use crate::listen;
 use crate::metrics::{self, Recorder};
 use crate::say;
+use crate::seed::{self, SeedOptions};
 use crate::signals::Signals;
 use crate::start::{self, Application, StartError};
 
@@ -32,27 +33,27 @@ struct NoAddress {
     source: std::io::Error,
 }
 
-/// Runs the server; an ephemeral one on a folder that goes with it.
+/// Runs the server; an ephemeral one on a folder that goes with it, and where a seed is given with the patients of it.
 ///
 /// # Errors
 /// Whatever stops the start. Whatever was started is stopped.
-pub async fn serve(mut config: Config, ephemeral: bool) -> Result<(), Box<dyn Error>> {
+pub async fn serve(mut config: Config, ephemeral: bool, seed: Option<u64>) -> Result<(), Box<dyn Error>> {
     // Before anything is made that a signal would leave behind.
     let signals = Signals::listen()?;
     if !ephemeral {
-        return serve_on(config, signals).await;
+        return serve_on(config, seed, signals).await;
     }
     if config.databases.external.is_some() {
         return Err("external databases outlive a server: --ephemeral is for databases of its own".into());
     }
     let folder = Ephemeral::make().await?;
     config.data_dir = folder.folder().to_path_buf();
-    let served = serve_on(config, signals).await;
+    let served = serve_on(config, seed, signals).await;
     folder.remove().await;
     served
 }
 
-async fn serve_on(config: Config, mut signals: Signals) -> Result<(), Box<dyn Error>> {
+async fn serve_on(config: Config, seed: Option<u64>, mut signals: Signals) -> Result<(), Box<dyn Error>> {
     let began = Instant::now();
     say::progress(format_args!("Salus {}", env!("CARGO_PKG_VERSION")));
     // Taken before anything is started, so that an address in use costs nothing.
@@ -79,7 +80,8 @@ async fn serve_on(config: Config, mut signals: Signals) -> Result<(), Box<dyn Er
         }
     };
     let served =
-        serve_over(&config, &databases, Doors { listener, watched, recorder }, began, &mut signals).await;
+        serve_over(&config, &databases, seed, Doors { listener, watched, recorder }, began, &mut signals)
+            .await;
     databases.stop().await?;
     served?;
     say::progress("stopped");
@@ -89,6 +91,7 @@ async fn serve_on(config: Config, mut signals: Signals) -> Result<(), Box<dyn Er
 async fn serve_over(
     config: &Config,
     databases: &Databases,
+    seed: Option<u64>,
     doors: Doors,
     began: Instant,
     signals: &mut Signals,
@@ -101,6 +104,20 @@ async fn serve_over(
         started = starting => started.map_err(Box::<StartError>::from)?,
         () = signals.next() => return Ok(()),
     };
+    if let Some(seed) = seed {
+        let options = SeedOptions::of_seed(seed);
+        let seeded = tokio::select! {
+            seeded = seed::run(&store, &options) => seeded.map(Some),
+            () = signals.next() => Ok(None),
+        };
+        match seeded {
+            Ok(Some(report)) => say::text(report),
+            Ok(None) | Err(_) => {
+                store.close().await;
+                return seeded.map(drop).map_err(Into::into);
+            }
+        }
+    }
     announce(doors.listener.local_addr()?, &password, began);
     let stop = CancellationToken::new();
     let serving = listen::serve(doors.listener, router, config.edge.max_connections, stop.cancelled());

@@ -29,6 +29,7 @@ mod people;
 mod point_in_time;
 mod policy;
 mod salus;
+mod seed;
 mod session;
 mod sessions;
 mod throttle;
