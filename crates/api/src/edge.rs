@@ -33,9 +33,9 @@ use self::observe::Requests;
 pub use self::observe::describe;
 pub(crate) use self::render::Problem;
 use crate::failure::Failure;
-use crate::fhir::PublicUrl;
 use crate::guard::Peer;
 use crate::policy::Rule;
+use crate::public_url::PublicUrl;
 use crate::rate::{Allowance, RateLimits};
 
 /// Longest `X-Request-Id` of a client that is taken up.
@@ -98,6 +98,9 @@ async fn pass(State(parts): State<Arc<(Edge, Requests)>>, mut request: Request, 
         Ok(Some(answer)) => answer,
         Err(failure) => failure.into_response(),
     };
+    if let Some(url) = &edge.public_url {
+        url.complete(response.headers_mut());
+    }
     drop(in_flight);
     let took = started.elapsed();
     let failure = response.extensions_mut().remove::<Failure>();

@@ -30,8 +30,6 @@ pub(crate) use shapes::{
 };
 pub(crate) use written::{execute, single};
 
-use std::sync::Arc;
-
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::{HeaderMap, header, request};
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -41,6 +39,7 @@ use store::Store;
 use crate::body::LargeBundles;
 use crate::failure::Failure;
 use crate::policy::FhirEndpoint as Endpoint;
+use crate::public_url::PublicUrl;
 
 /// The handler of an endpoint.
 pub(crate) fn handler<S>(endpoint: Endpoint, filter: MethodFilter) -> MethodRouter<S>
@@ -69,18 +68,6 @@ pub(crate) const BASE: &str = "/fhir/R4";
 /// The media type of every FHIR answer.
 pub(crate) const MEDIA_TYPE: &str = "application/fhir+json; charset=utf-8";
 
-/// The URL by which clients reach the server, where the operator named one: the base of links, instead of the request's
-/// Host. An extension of each request, set by the edge.
-#[derive(Clone, Debug)]
-pub struct PublicUrl(Arc<str>);
-
-impl PublicUrl {
-    /// This URL, which ends without a slash and holds nothing that JSON must escape.
-    pub fn new(url: impl Into<Arc<str>>) -> PublicUrl {
-        PublicUrl(url.into())
-    }
-}
-
 /// The absolute URL of the FHIR endpoint as this client reaches it, without a slash at the end. Holds nothing
 /// that JSON must escape.
 #[derive(Clone, Debug)]
@@ -90,8 +77,8 @@ impl<S: Send + Sync> FromRequestParts<S> for BaseUrl {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut request::Parts, _: &S) -> Result<BaseUrl, Failure> {
-        if let Some(PublicUrl(url)) = parts.extensions.get() {
-            return Ok(BaseUrl(format!("{url}{BASE}")));
+        if let Some(url) = parts.extensions.get::<PublicUrl>() {
+            return Ok(BaseUrl(format!("{}{BASE}", url.as_str())));
         }
         // HTTP/2 carries the authority in the target, HTTP/1.1 in the Host header.
         let authority = match parts.uri.authority() {

@@ -99,3 +99,15 @@ pub(crate) fn begin(tenant: Tenant, writes: bool, is_bulk: bool, pool: &Pool) ->
         tenant.number(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bulk_operation_has_more_time_for_each_statement() {
+        let limit = |is_bulk| begin(Tenant::from_number(1), true, is_bulk, &Pool::default());
+        assert!(limit(false).contains("statement_timeout = 5000;"), "{}", limit(false));
+        assert!(limit(true).contains("statement_timeout = 30000;"), "{}", limit(true));
+    }
+}

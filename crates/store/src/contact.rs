@@ -61,4 +61,13 @@ mod tests {
         let identity = installation.identity().map(|identity| identity.prefix());
         assert_eq!(identity.as_deref(), Some("salus1.00000001."));
     }
+
+    #[test]
+    fn two_databases_on_one_server_are_noticed_and_one_that_is_asked_again_is_not() {
+        let installation = Installation::default();
+        assert!(!installation.shares(Database::Auth, "7001"));
+        assert!(!installation.shares(Database::Auth, "7001"));
+        assert!(!installation.shares(Database::Phi, "7002"));
+        assert!(installation.shares(Database::Clinical, "7001"));
+    }
 }

@@ -65,7 +65,10 @@ pub(crate) struct Inner {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Databases answer and must not be used; every fault of each, a line each.
-    #[error("the databases cannot be used as they are:{}", lines(_0))]
+    #[error(
+        "the databases cannot be used as they are:{}\n`salus doctor` says what to do about each",
+        lines(_0)
+    )]
     Refused(Vec<Refusal>),
 }
 

@@ -83,6 +83,7 @@ async fn no_role_has_more_than_its_attributes() {
         .unwrap();
         let expected = [
             ("salus_app", false, true, false),
+            ("salus_backup", false, true, true),
             ("salus_gc", false, false, false),
             ("salus_keys", false, false, false),
             ("salus_owner", false, true, false),
@@ -92,7 +93,8 @@ async fn no_role_has_more_than_its_attributes() {
         assert_eq!(rows, expected);
         let members: i64 = sqlx::query_scalar(
             "select count(*) from pg_auth_members where member::regrole::text like 'salus%' \
-             and member::regrole::text <> 'salus_superuser'",
+             and member::regrole::text <> 'salus_superuser' \
+             and (member::regrole::text, roleid::regrole::text) <> ('salus_backup', 'pg_read_all_data')",
         )
         .fetch_one(&mut superuser)
         .await

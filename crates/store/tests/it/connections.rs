@@ -6,7 +6,7 @@ use domain::StoreError;
 use kernel::Database::{Clinical, Phi};
 use sqlx::{Executor, PgConnection};
 
-use crate::house::{ALL, House, Put, Then, context, until};
+use crate::house::{ALL, House, Put, Then, context, options, owners, until};
 
 async fn pid(connection: &mut PgConnection) -> i32 {
     sqlx::query_scalar("select pg_backend_pid()").fetch_one(connection).await.unwrap()
@@ -115,4 +115,32 @@ async fn while_nobody_who_waits_is_served_others_are_turned_away_at_once() {
     lent.pop().unwrap().finish();
     waiting.await.unwrap().unwrap();
     house.store.connection(Phi).await.unwrap().finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_limits_of_a_database_hold_in_its_sessions_and_the_other_databases_have_their_own() {
+    let databases = test_support::TestDatabases::fresh().await;
+    store::bootstrap::ensure_identity(&owners(&databases)).await.unwrap();
+    let mut options = options(&databases);
+    options.pools[Phi.index()] = store::Pool {
+        max_connections: 1,
+        acquire: Duration::from_millis(300),
+        statement: Duration::from_millis(1_234),
+        lock: Duration::from_millis(432),
+        ..store::Pool::default()
+    };
+    let store = store::Store::open(options).await.unwrap();
+    let limits = "select array[current_setting('statement_timeout'), current_setting('lock_timeout')]";
+    let mut only = store.connection(Phi).await.unwrap();
+    let phi: Vec<String> = sqlx::query_scalar(limits).fetch_one(&mut *only).await.unwrap();
+    assert_eq!(phi, ["1234ms", "432ms"]);
+    let began = std::time::Instant::now();
+    assert!(store.connection(Phi).await.is_err(), "there is one connection only");
+    assert!((300..3_000).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
+    only.finish();
+    let mut other = store.connection(kernel::Database::Clinical).await.unwrap();
+    let clinical: Vec<String> = sqlx::query_scalar(limits).fetch_one(&mut *other).await.unwrap();
+    assert_eq!(clinical, ["5s", "2s"]);
+    other.finish();
+    store.close().await;
 }

@@ -4,6 +4,7 @@
 
 mod commit;
 mod connections;
+mod diagnose;
 mod house;
 mod identity;
 mod outage;
