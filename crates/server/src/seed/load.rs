@@ -9,7 +9,7 @@ use demo::Demo;
 use domain::Context;
 use kernel::{Classify, ErrorKind};
 use services::patient::{Numbers, ReserveNumbers};
-use services::record::{EntryOutcome, Write, WriteError, Written};
+use services::record::{EntryOutcome, Write, Written};
 use store::Store;
 use tokio::task::JoinSet;
 
@@ -115,7 +115,7 @@ pub async fn execute(store: &Store, write: Write, context: &Context) -> Result<W
             Ok(committed) => return Ok(committed.output),
         }
     }
-    Ok(store.execute(write, context.clone()).await.map_err(WriteError::from)?.output)
+    Ok(store.execute(write, context.clone()).await?.output)
 }
 
 /// The ids of what was written, in the order of the transaction; what is new is counted.

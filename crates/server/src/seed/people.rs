@@ -108,7 +108,7 @@ async fn find(store: &Store, username: &str) -> Result<Option<Found>, SeedError>
     Ok(account.and_then(|account| {
         let place = account.memberships.first()?;
         let roles = Arc::from(place.roles.clone());
-        let caller = Caller { account: account.id, tenant: place.tenant, roles, ..nobody() };
+        let caller = Caller { account: account.id, tenant: place.tenant, roles };
         Some(Found { name: place.organization_name.clone(), caller })
     }))
 }
