@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use kernel::{Database, Secret};
 use tokio::process::Command;
@@ -55,7 +56,7 @@ pub(crate) async fn create(
     let home = cluster.parent().unwrap_or(cluster);
     let partial = partial_folder(cluster);
     if partial.exists() {
-        fs::remove_dir_all(&partial).map_err(ClusterError::file("remove", &partial))?;
+        clear(&partial).await?;
     }
     account.own_folder(&partial)?;
     let password = PasswordFile::create(account, cluster.with_extension("password"), password)?;
@@ -72,6 +73,20 @@ pub(crate) async fn create(
     fs::rename(&partial, cluster).map_err(ClusterError::file("rename", &partial))?;
     let sync = fs::File::open(home).and_then(|folder| folder.sync_all());
     sync.map_err(ClusterError::file("sync", home))
+}
+
+/// Removes what a start that was given up left. The programs that it had started may still be writing for a moment.
+async fn clear(partial: &Path) -> Result<(), ClusterError> {
+    let mut tries = 0;
+    loop {
+        match fs::remove_dir_all(partial) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty && tries < 50 => tries += 1,
+            Err(error) => return Err(ClusterError::file("remove", partial)(error)),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 async fn run(mut command: Command, database: Database) -> Result<(), ClusterError> {

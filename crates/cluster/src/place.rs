@@ -6,6 +6,7 @@ use std::io::{Read, Seek, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use kernel::Database;
 use nix::unistd::geteuid;
@@ -23,6 +24,9 @@ pub(crate) const LOCK: &str = "salus-clusters.lock";
 const SOCKET_PATH_BYTES: usize = 103;
 /// The port of every cluster. It only names the socket file: no cluster listens on TCP.
 pub(crate) const PORT: u16 = 5432;
+
+/// How long a lock that this process itself holds, or held, is waited for.
+const OWN_LOCK: Duration = Duration::from_millis(500);
 
 /// The folders of one data directory. While it lives, no other server can use them.
 #[derive(Debug)]
@@ -103,15 +107,25 @@ pub(crate) fn lock(data_dir: &Path) -> Result<File, ClusterError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
     let mut file = options.open(&path).map_err(ClusterError::file("open", &path))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(fs::TryLockError::WouldBlock) => {
-            let mut pid = String::new();
-            let read = file.read_to_string(&mut pid).is_ok() && !pid.trim().is_empty();
-            let pid = if read { pid.trim().to_owned() } else { "unknown".to_owned() };
-            return Err(ClusterError::InUse { folder: data_dir.to_path_buf(), pid });
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(fs::TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                let read = file.rewind().and_then(|()| file.read_to_string(&mut pid));
+                let pid = pid.trim();
+                // A process that we are just starting has a copy of every file of ours until it runs its program, and
+                // with it a lock that we have given back.
+                if pid == std::process::id().to_string() && began.elapsed() < OWN_LOCK {
+                    std::thread::sleep(Duration::from_millis(10));
+                    continue;
+                }
+                let pid = if read.is_ok() && !pid.is_empty() { pid } else { "unknown" }.to_owned();
+                return Err(ClusterError::InUse { folder: data_dir.to_path_buf(), pid });
+            }
+            Err(fs::TryLockError::Error(error)) => return Err(ClusterError::file("lock", &path)(error)),
         }
-        Err(fs::TryLockError::Error(error)) => return Err(ClusterError::file("lock", &path)(error)),
     }
     let mut write = || {
         file.set_len(0)?;
