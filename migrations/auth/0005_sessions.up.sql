@@ -47,7 +47,9 @@ alter table identity.membership
     add column updated_at timestamptz not null default clock_timestamp(),
     add constraint membership_status_is_known check (status in ('active', 'disabled'));
 
--- The owner stands under the policies too, and what follows concerns every organization.
+-- The owner stands under the policies too, and what follows concerns every organization. That the foreign key holds for
+-- the rows that are there is looked at with the owner's eyes as well.
+alter table identity.organization no force row level security;
 alter table identity.membership no force row level security;
 update identity.account a set home = (
     select m.tenant from identity.membership m where m.account = a.id order by m.created_at, m.tenant limit 1
@@ -57,10 +59,11 @@ update identity.membership m set roles = m.roles || '{system_administrator}'
     from identity.account a
     where a.id = m.account and a.username = 'admin' and 'administrator' = any (m.roles)
         and not 'system_administrator' = any (m.roles);
-alter table identity.membership force row level security;
 alter table identity.account
     alter column home set not null,
     add constraint account_home_exists foreign key (home) references identity.organization (tenant);
+alter table identity.membership force row level security;
+alter table identity.organization force row level security;
 
 -- One login, and all the tokens that were given because of it: the family of its refresh tokens.
 create table identity.session (

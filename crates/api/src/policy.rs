@@ -211,4 +211,18 @@ mod tests {
             assert!(seen.insert((rule.verb, rule.path)), "{:?} {}", rule.verb, rule.path);
         }
     }
+
+    #[test]
+    fn every_permission_is_needed_by_some_route() {
+        let needed: HashSet<_> = table()
+            .filter_map(|rule| match rule.policy {
+                Policy::Permissions(needed) => Some(needed),
+                Policy::Public | Policy::Authenticated => None,
+            })
+            .flatten()
+            .collect();
+        for permission in Permission::ALL {
+            assert!(needed.contains(permission), "{} opens nothing", permission.name());
+        }
+    }
 }

@@ -139,3 +139,49 @@ async fn every_migration_of_the_project_goes_up_down_and_up_to_the_same_schema()
         assert_eq!(made(&options).await, first, "{database}");
     }
 }
+
+#[tokio::test]
+async fn accounts_from_before_there_were_sessions_are_brought_along() {
+    let databases = TestDatabases::fresh().await;
+    let migrations = Migrations::embedded().unwrap();
+    let owner = databases.options(Database::Auth, Role::Owner);
+    migrations.down(Database::Auth, &owner, 4).await.unwrap();
+    let mut superuser = databases.connect(Database::Auth, Role::Superuser).await;
+    raw_sql(
+        "insert into identity.organization (tenant, id, name) overriding system value
+             values (1, gen_random_uuid(), 'One'), (2, gen_random_uuid(), 'Two');
+         insert into identity.account (id, username, password_hash)
+             values (gen_random_uuid(), 'admin', 'x'), (gen_random_uuid(), 'anna', 'x');
+         insert into identity.membership (tenant, account, roles, created_at)
+             select 1, id, '{administrator}', '2026-01-02' from identity.account where username = 'admin';
+         insert into identity.membership (tenant, account, roles, created_at)
+             select t, id, '{administrator}', '2026-01-03'::date - t from identity.account, generate_series(1, 2) t
+             where username = 'anna';
+         insert into identity.signing_key (kid, sealed) values ('k', '')",
+    )
+    .execute(&mut superuser)
+    .await
+    .unwrap();
+    migrations.up(Database::Auth, &owner).await.unwrap();
+
+    let rows: Vec<(String, i32, i32, Vec<String>)> = sqlx::query_as(
+        "select a.username, a.home, m.tenant, m.roles from identity.account a
+         join identity.membership m on m.account = a.id order by 1, 3",
+    )
+    .fetch_all(&mut superuser)
+    .await
+    .unwrap();
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|(name, home, tenant, roles)| (name.as_str(), *home, *tenant, roles.join(" ")))
+        .collect();
+    let both = "administrator system_administrator".to_owned();
+    let one = "administrator".to_owned();
+    assert_eq!(rows, [("admin", 1, 1, both), ("anna", 2, 1, one.clone()), ("anna", 2, 2, one)]);
+    let unforced: i64 =
+        sqlx::query_scalar("select count(*) from pg_class where relrowsecurity and not relforcerowsecurity")
+            .fetch_one(&mut superuser)
+            .await
+            .unwrap();
+    assert_eq!(unforced, 0, "the owner stands under the policies again");
+}
