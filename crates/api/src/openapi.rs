@@ -83,6 +83,8 @@ pub fn document() -> Value {
     let paths = Value::from(paths);
     let responses = refusal::components(documented(), &mut generator);
     let headers = header::components(&[&paths, &responses]);
+    let mut schemas = generator.take_definitions(true);
+    leave_out_unused(&mut schemas, &[&paths, &responses]);
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -96,7 +98,7 @@ pub fn document() -> Value {
         "tags": tag::tags(documented()),
         "paths": paths,
         "components": {
-            "schemas": generator.take_definitions(true),
+            "schemas": schemas,
             "responses": responses,
             "headers": headers,
             "securitySchemes": {
@@ -109,6 +111,22 @@ pub fn document() -> Value {
             },
         },
     })
+}
+
+/// Leaves the schemas out that nothing refers to: a type that is shown only as a merge patch is one.
+fn leave_out_unused(schemas: &mut Map<String, Value>, referring: &[&Value]) {
+    let outside: String = referring.iter().map(ToString::to_string).collect();
+    loop {
+        let inside = Value::from(schemas.clone()).to_string();
+        let before = schemas.len();
+        schemas.retain(|name, _| {
+            let reference = format!("\"#/components/schemas/{name}\"");
+            outside.contains(&reference) || inside.contains(&reference)
+        });
+        if schemas.len() == before {
+            return;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -226,7 +226,7 @@ const NINE_DIGITS: u64 = 999_999_937;
 /// Nine digits that no two numbers share, and two that check them (ISO 7064, MOD 97-10).
 fn national_id(seed: u64, number: u64) -> String {
     // Modulo a prime, multiplying permutes.
-    let body = (number.wrapping_mul(386_204_917) + seed % NINE_DIGITS) % NINE_DIGITS;
+    let body = (number.wrapping_mul(386_204_917) + Random::new(seed).number() % NINE_DIGITS) % NINE_DIGITS;
     format!("{body:09}{:02}", 98 - body * 100 % 97)
 }
 
