@@ -1,7 +1,7 @@
 //! The clusters of a data directory that another process serves: how to log in to them, and which processes they
 //! are. For programs that look on, such as a measurement; nothing is started, stopped or locked.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use kernel::Database;
@@ -11,6 +11,7 @@ use crate::bootstrap::Role;
 use crate::error::ClusterError;
 use crate::login::Login;
 use crate::marker::Marker;
+use crate::place::LOCK;
 use crate::postmaster::login;
 use crate::process::{PidFile, is_postmaster_of};
 use crate::secret;
@@ -52,6 +53,14 @@ impl Running {
     /// [`ClusterError`] where the role's password cannot be read.
     pub fn options(&self, database: Database, role: Role) -> Result<PgConnectOptions, ClusterError> {
         Ok(self.login(database, role)?.options())
+    }
+
+    /// Whether a server holds the data directory at this moment. A killed one leaves postmasters, and nobody who settles
+    /// what is in doubt.
+    pub fn is_served(&self) -> bool {
+        let lock = File::open(self.data_dir.join(LOCK));
+        // Given back at once: a server that starts in this instant would be told that another is there.
+        lock.is_ok_and(|file| matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
     }
 
     /// The process id of a cluster's postmaster; `None` while it does not run.

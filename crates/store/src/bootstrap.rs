@@ -19,6 +19,11 @@ pub enum BootstrapError {
     /// The databases belong to different installations, or one is in another's place.
     #[error("{0} belongs to another installation, or is another of the three databases")]
     Foreign(Database),
+    /// The same installation, but brought back without the others.
+    #[error(
+        "{0} is in another epoch than the other databases: it was restored without them, or a restore was cut short"
+    )]
+    OtherEpoch(Database),
     /// A database is empty while the others have worked together before: its data was lost, and a new
     /// identity would hide it.
     #[error("{0} is empty, but the other databases have committed transactions together with it")]
@@ -52,7 +57,8 @@ pub async fn ensure_identity(owners: &[PgConnectOptions; 3]) -> Result<Uuid, Boo
         found.iter().find_map(|(_, identity)| *identity).unwrap_or_else(|| (Uuid::new_v4(), 1));
     for (database, identity) in &found {
         match identity {
-            Some(identity) if *identity != (pair, epoch) => return Err(BootstrapError::Foreign(*database)),
+            Some((found, _)) if *found != pair => return Err(BootstrapError::Foreign(*database)),
+            Some((_, found)) if *found != epoch => return Err(BootstrapError::OtherEpoch(*database)),
             None if worked => return Err(BootstrapError::Lost(*database)),
             Some(_) | None => {}
         }

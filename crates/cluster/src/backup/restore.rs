@@ -128,7 +128,7 @@ pub async fn restore(
     let writers = places.each_ref().map(|place| place.restored.clone());
     let mut connections = point::connect(&writers).await?;
     for (database, connection) in Database::ALL.into_iter().zip(&mut connections) {
-        renew(connection, epoch).await.map_err(BackupError::sql(database, "raising its epoch"))?;
+        renew(connection, database, epoch).await.map_err(BackupError::sql(database, "raising its epoch"))?;
     }
     for connection in connections {
         connection.close().await.ok();
@@ -195,18 +195,33 @@ pub async fn raise_epoch(owners: &[Login; 3]) -> Result<i64, BackupError> {
         highest = highest.max(epoch);
     }
     for (database, connection) in Database::ALL.into_iter().zip(&mut connections) {
-        renew(connection, highest + 1).await.map_err(BackupError::sql(database, "raising its epoch"))?;
+        renew(connection, database, highest + 1)
+            .await
+            .map_err(BackupError::sql(database, "raising its epoch"))?;
     }
     Ok(highest + 1)
 }
 
-async fn renew(connection: &mut PgConnection, epoch: i64) -> Result<(), sqlx::Error> {
+/// Stamps a database that was brought back. In `auth` every session ends: those that were ended since would be good
+/// again, and so would refresh tokens that were used up.
+async fn renew(connection: &mut PgConnection, database: Database, epoch: i64) -> Result<(), sqlx::Error> {
     sqlx::query(
         "update txn.identity set epoch = $1, system_identifier = s.system_identifier::text from pg_control_system() s",
     )
     .bind(epoch)
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
+    // A backup of an older release has no sessions.
+    let known = "select to_regclass('identity.session') is not null";
+    if database == Database::Auth && sqlx::query_scalar::<_, bool>(known).fetch_one(&mut *connection).await? {
+        raw_sql(
+            "select set_config('app.scope', 'installation', false);
+             update identity.session set revoked_at = clock_timestamp(), revoked_because = 'revoked',
+                 changed_at = clock_timestamp() where revoked_at is null",
+        )
+        .execute(connection)
+        .await?;
+    }
     Ok(())
 }
 

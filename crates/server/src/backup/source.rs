@@ -84,6 +84,9 @@ pub fn logins_of(config: &Config, databases: &Databases) -> Result<[Login; 3], B
 /// The clusters of the data folder, where a server runs all three.
 fn running(config: &Config) -> Result<Option<[Login; 3]>, ClusterError> {
     let Ok(running) = Running::find(&config.data_dir) else { return Ok(None) };
+    if !running.is_served() {
+        return Ok(None);
+    }
     for database in Database::ALL {
         if running.postmaster(database)?.is_none() {
             return Ok(None);

@@ -151,6 +151,7 @@ async fn what_a_backup_does_not_fit_stays_as_it_is_until_it_is_forced() {
     salus.start();
     let client = salus.administrator().await;
     let kept = client.create(json!({ "resourceType": "Patient", "active": true })).await;
+    let logged_in = client.token.clone();
     assert!(salus.end(Signal::SIGTERM));
 
     // The server is stopped: its databases are started for the backup.
@@ -231,9 +232,64 @@ async fn what_a_backup_does_not_fit_stays_as_it_is_until_it_is_forced() {
     let restored = salus.run(&["restore", from, "--force", "--yes"]);
     assert!(restored.status.success(), "{}", said(&restored));
     salus.start();
+    let before = Client { token: logged_in, ..salus.client() };
+    let answer = before.get("/api/v1/auth/me").await;
+    assert_eq!(
+        answer.status,
+        StatusCode::UNAUTHORIZED,
+        "sessions that may have ended since are not good again"
+    );
     let client = salus.administrator().await;
     assert_eq!(client.get(&format!("/fhir/R4/Patient/{kept}")).await.status, StatusCode::OK);
     assert_eq!(client.get(&format!("/fhir/R4/Patient/{later}")).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_killed_server_left_in_doubt_is_settled_before_a_backup_is_taken() {
+    let mut salus = Salus::new();
+    salus.start();
+    assert!(salus.end(Signal::SIGTERM));
+    // What a server leaves that is killed between its PREPARE and its COMMIT.
+    let clusters = salus.clusters().await;
+    let as_app = async |database, statements: String| {
+        let options = clusters.options(database, test_support::Role::App);
+        let mut app = test_support::sqlx::ConnectOptions::connect(&options).await.unwrap();
+        let statements = test_support::sqlx::AssertSqlSafe(statements);
+        test_support::sqlx::raw_sql(statements).execute(&mut app).await.unwrap();
+    };
+    let options = clusters.options(kernel::Database::Phi, test_support::Role::App);
+    let mut app = test_support::sqlx::ConnectOptions::connect(&options).await.unwrap();
+    let pair: String = test_support::sqlx::query_scalar("select left(pair_id::text, 8) from txn.identity")
+        .fetch_one(&mut app)
+        .await
+        .unwrap();
+    let transaction = "019a0000-0000-7000-8000-000000000001";
+    let prepare = format!(
+        "begin; insert into txn.applied (gtx, decider) values ('{transaction}', 'm');
+         prepare transaction 'salus1.{pair}.m.p.1.{transaction}'"
+    );
+    as_app(kernel::Database::Phi, prepare).await;
+    drop(app);
+    clusters.stop().await.unwrap();
+    drop(clusters);
+
+    let taken = salus.run(&["backup"]);
+    assert!(taken.status.success(), "{}", said(&taken));
+    let manifest = manifest(&folder(&taken));
+    assert_eq!(manifest["databases"]["phi"]["counts"]["applied"], 0, "it was never decided: {manifest:#}");
+    assert_eq!(manifest["databases"]["auth"]["counts"]["decisions"], 1, "recovery said so");
+    let damage = salus.clusters().await;
+    let owner = damage.options(kernel::Database::Clinical, test_support::Role::Owner);
+    let mut owner = test_support::sqlx::ConnectOptions::connect(&owner).await.unwrap();
+    test_support::sqlx::raw_sql("update txn.identity set epoch = 2").execute(&mut owner).await.unwrap();
+    drop(owner);
+    damage.stop().await.unwrap();
+    drop(damage);
+    let refused = salus.run(&["serve"]);
+    assert!(said(&refused).contains("clinical is in another epoch"), "{}", said(&refused));
+    let raised = salus.run(&["reconcile", "--raise-epoch"]);
+    assert!(raised.status.success() && said(&raised).contains("epoch 3"), "{}", said(&raised));
+    salus.start();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

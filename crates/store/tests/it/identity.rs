@@ -47,6 +47,8 @@ async fn a_database_restored_alone_is_refused() {
     house.run(Clinical, Role::Owner, "update txn.identity set epoch = 2").await;
     let found = refusal(options(&house.databases)).await;
     assert_eq!(found, Refusal::OtherEpoch { database: Clinical, expected: 1, found: 2 });
+    let named = ensure_identity(&owners(&house.databases)).await;
+    assert!(matches!(named, Err(BootstrapError::OtherEpoch(Clinical))), "{named:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
