@@ -3,11 +3,12 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use cluster::{ClusterError, Databases, Login, Role, Running};
 use kernel::{Database, InstanceId};
 use seal::Keyring;
-use store::{Store, StoreOptions};
+use store::{DatabaseHealth, Store, StoreOptions};
 
 use crate::config::{self, Config};
 use crate::{databases, master_key};
@@ -96,7 +97,10 @@ fn running(config: &Config) -> Result<Option<[Login; 3]>, ClusterError> {
     Ok(Some([login(Database::Auth)?, login(Database::Phi)?, login(Database::Clinical)?]))
 }
 
-/// Opens the store for a moment: that settles what is in doubt.
+/// How long what is in doubt is waited for: recovery passes every half second, and each pass may meet a slow disk.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Opens the store until nothing is in doubt, which its recovery sees to. What stays is told by the backup itself.
 async fn settle(config: &Config, databases: &Databases) -> Result<(), Box<dyn Error>> {
     let data_dir = databases::data_dir(config, databases)?;
     if master_key::existing_id(config, &data_dir)?.is_none() {
@@ -106,6 +110,11 @@ async fn settle(config: &Config, databases: &Databases) -> Result<(), Box<dyn Er
     let keyring = Arc::new(Keyring::new(master_key::obtain(config, &data_dir, false)?));
     let options = StoreOptions::new(databases.every(Role::App)?, InstanceId::generate(), keyring);
     let store = Store::open(options).await?;
+    let settled = |database: &DatabaseHealth| database.recovered_at.is_some() && database.seen.in_doubt == 0;
+    let began = Instant::now();
+    while !store.health().databases.iter().all(settled) && began.elapsed() < PATIENCE {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     store.close().await;
     Ok(())
 }

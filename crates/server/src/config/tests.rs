@@ -47,7 +47,7 @@ fn a_wrong_value_is_named_and_not_shown() {
         ("SALUS_HTTP_ADDR", "here:there"),
         ("SALUS_ADMIN_PASSWORD", "2short!"),
         ("SALUS_ADMIN_PASSWORD", "Password123456789"),
-        ("SALUS_SESSION_IDLE_MINUTES", "4"),
+        ("SALUS_SESSION_IDLE_MINUTES", "3"),
         ("SALUS_SESSION_HOURS", "25"),
         ("SALUS_SIGNING_KEY_DAYS", "never"),
         ("SALUS_LOG_FORMAT", "xml-ish"),
