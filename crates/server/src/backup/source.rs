@@ -99,6 +99,8 @@ fn running(config: &Config) -> Result<Option<[Login; 3]>, ClusterError> {
 
 /// How long what is in doubt is waited for: recovery passes every half second, and each pass may meet a slow disk.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Recovery leaves alone what is younger than half a second: a pass counts that began when nothing could be.
+const GROWN: Duration = Duration::from_millis(600);
 
 /// Opens the store until nothing is in doubt, which its recovery sees to. What stays is told by the backup itself.
 async fn settle(config: &Config, databases: &Databases) -> Result<(), Box<dyn Error>> {
@@ -110,8 +112,11 @@ async fn settle(config: &Config, databases: &Databases) -> Result<(), Box<dyn Er
     let keyring = Arc::new(Keyring::new(master_key::obtain(config, &data_dir, false)?));
     let options = StoreOptions::new(databases.every(Role::App)?, InstanceId::generate(), keyring);
     let store = Store::open(options).await?;
-    let settled = |database: &DatabaseHealth| database.recovered_at.is_some() && database.seen.in_doubt == 0;
     let began = Instant::now();
+    let settled = |database: &DatabaseHealth| {
+        let late = database.recovered_at.is_some_and(|at| at.elapsed() + GROWN < began.elapsed());
+        late && database.seen.in_doubt == 0
+    };
     while !store.health().databases.iter().all(settled) && began.elapsed() < PATIENCE {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
