@@ -2,6 +2,7 @@
 
 mod keys;
 mod organizations;
+mod paging;
 mod path;
 mod shape;
 mod users;

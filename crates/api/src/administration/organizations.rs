@@ -17,13 +17,14 @@ use services::administration::{
 };
 use uuid::Uuid;
 
+use super::paging::{Paging, searchable};
 use super::path::IdPath;
-use super::users::{new_account, open_cursor, seal_cursor, searchable};
+use super::users::new_account;
 use super::{NewUserBody, invalid, shape};
 use crate::body::{Json, MergePatch};
 use crate::failure::Failure;
 use crate::guard::Asked;
-use crate::hospital::{IfMatch, Listing, created, page_size, versioned};
+use crate::hospital::{IfMatch, created, versioned};
 use crate::query::Query;
 use crate::session::Sessions;
 
@@ -235,37 +236,24 @@ pub(super) async fn list(
     Query(query): Query<OrganizationQuery>,
 ) -> Result<Response, Failure> {
     searchable("q", query.q.as_deref())?;
-    let limit = page_size(query.limit);
     let status = query.status.map(|status| match status {
         Activity::Active => OrganizationStatus::Active,
         Activity::Suspended => OrganizationStatus::Suspended,
     });
-    let shown = query.limit.map(|limit| limit.to_string());
-    let parameters: Vec<(&str, &str)> = [
-        ("q", query.q.as_deref()),
-        ("status", status.map(OrganizationStatus::name)),
-        ("limit", shown.as_deref()),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name, value?)))
-    .collect();
-    let bound =
-        format!("{PATH} {} {} {parameters:?}", asked.context.caller.tenant, asked.context.caller.account);
-    let after = match &query.cursor {
-        None => None,
-        Some(cursor) => open_cursor(&sessions, &bound, cursor)?.parse().ok().map(Tenant::from_number),
-    };
-    let filter = OrganizationFilter { prefix: query.q.clone(), status };
-    let operation = ListOrganizations { filter, after, limit: limit + 1 };
-    let mut found = sessions.store.execute(operation, asked.context).await?.output;
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next = match found.last() {
-        Some(last) if more => Some(seal_cursor(&sessions, &bound, &last.tenant.to_string())?),
-        _ => None,
-    };
-    let items = found.into_iter().map(OrganizationBody::from).collect();
-    Ok(Listing::page(PATH, &parameters, items, next.as_deref()).into_response())
+    let paging = Paging::new(
+        &sessions,
+        &asked.context,
+        PATH,
+        query.limit,
+        [("q", query.q.clone()), ("status", status.map(|status| status.name().to_owned()))],
+    );
+    let after = paging.after(query.cursor.as_deref())?;
+    let after = after.and_then(|after| after.parse().ok()).map(Tenant::from_number);
+    let filter = OrganizationFilter { prefix: query.q, status };
+    let operation = ListOrganizations { filter, after, limit: paging.wanted() };
+    let found = sessions.store.execute(operation, asked.context.clone()).await?.output;
+    let page = paging.page(found, |it| it.tenant.to_string(), OrganizationBody::from)?;
+    Ok(page.into_response())
 }
 
 /// `POST /api/v1/organizations`.

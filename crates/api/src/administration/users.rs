@@ -5,7 +5,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use domain::store::{NewAccount, Status, User, UserFilter};
-use fhir::outcome::{Issue, IssueType};
 use identity::generate_password;
 use kernel::AccountId;
 use schemars::JsonSchema;
@@ -16,12 +15,13 @@ use services::administration::{
 use services::session::Lanes;
 use uuid::Uuid;
 
+use super::paging::{Paging, searchable};
 use super::path::IdPath;
 use super::shape;
 use crate::body::{Json, MergePatch};
 use crate::failure::Failure;
 use crate::guard::Asked;
-use crate::hospital::{IfMatch, Listing, created, page_size, versioned};
+use crate::hospital::{IfMatch, created, versioned};
 use crate::query::Query;
 use crate::session::Sessions;
 
@@ -174,64 +174,27 @@ pub(super) async fn list(
 ) -> Result<Response, Failure> {
     searchable("q", query.q.as_deref())?;
     searchable("role", query.role.as_deref())?;
-    let limit = page_size(query.limit);
     let status = query.status.map(|status| match status {
         UserStatus::Active => Status::Active,
         UserStatus::Disabled => Status::Disabled,
     });
-    let shown = query.limit.map(|limit| limit.to_string());
-    let parameters: Vec<(&str, &str)> = [
-        ("q", query.q.as_deref()),
-        ("role", query.role.as_deref()),
-        ("status", status.map(Status::name)),
-        ("limit", shown.as_deref()),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name, value?)))
-    .collect();
-    // A cursor is good for this caller and this question only.
-    let bound =
-        format!("{PATH} {} {} {parameters:?}", asked.context.caller.tenant, asked.context.caller.account);
-    let after = match &query.cursor {
-        None => None,
-        Some(cursor) => Some(open_cursor(&sessions, &bound, cursor)?),
-    };
-    let filter = UserFilter { prefix: query.q.clone(), role: query.role.clone(), status };
-    let operation = ListUsers { filter, after, limit: limit + 1 };
-    let mut found = sessions.store.execute(operation, asked.context.clone()).await?.output;
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next = match found.last() {
-        Some(last) if more => Some(seal_cursor(&sessions, &bound, &last.username)?),
-        _ => None,
-    };
-    let items = found.into_iter().map(|user| UserBody::of(&asked, user)).collect();
-    Ok(Listing::page(PATH, &parameters, items, next.as_deref()).into_response())
-}
-
-/// Refuses what no name can hold, and no text in the database: control characters, and more than a name's length.
-pub(super) fn searchable(parameter: &'static str, text: Option<&str>) -> Result<(), Failure> {
-    let plain = |text: &str| text.len() <= 200 && !text.chars().any(char::is_control);
-    if text.is_none_or(plain) {
-        return Ok(());
-    }
-    let issue =
-        Issue::error(IssueType::Value, format!("{parameter}: at most 200 bytes without control characters"));
-    Err(Failure::invalid_with(vec![issue.at(parameter)]))
-}
-
-/// Opens what [`seal_cursor`] made.
-pub(super) fn open_cursor(sessions: &Sessions, bound: &str, cursor: &str) -> Result<String, Failure> {
-    let opened = sessions.store.keyring().open_cursor(bound.as_bytes(), cursor).ok();
-    opened
-        .and_then(|plain| String::from_utf8(plain).ok())
-        .ok_or_else(|| Failure::invalid("cursor: this is none that this list gave you"))
-}
-
-/// Where the next page begins.
-pub(super) fn seal_cursor(sessions: &Sessions, bound: &str, after: &str) -> Result<String, Failure> {
-    let sealed = sessions.store.keyring().seal_cursor(bound.as_bytes(), after.as_bytes());
-    sealed.map_err(|error| Failure::defect(error.to_string()))
+    let paging = Paging::new(
+        &sessions,
+        &asked.context,
+        PATH,
+        query.limit,
+        [
+            ("q", query.q.clone()),
+            ("role", query.role.clone()),
+            ("status", status.map(|status| status.name().to_owned())),
+        ],
+    );
+    let after = paging.after(query.cursor.as_deref())?;
+    let filter = UserFilter { prefix: query.q, role: query.role, status };
+    let operation = ListUsers { filter, after, limit: paging.wanted() };
+    let found = sessions.store.execute(operation, asked.context.clone()).await?.output;
+    let page = paging.page(found, |user| user.username.clone(), |user| UserBody::of(&asked, user))?;
+    Ok(page.into_response())
 }
 
 /// An account of what was sent, with a password that was made for it and is only good for choosing another.

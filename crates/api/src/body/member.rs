@@ -84,7 +84,7 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[allow(dead_code)]
+    #[expect(dead_code, reason = "only its shape is looked at")]
     struct Body {
         name: String,
         #[serde(default)]
@@ -93,7 +93,7 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[allow(dead_code)]
+    #[expect(dead_code, reason = "only its shape is looked at")]
     struct Item {
         count: u8,
     }

@@ -88,7 +88,6 @@ mod tests {
 
     #[derive(JsonSchema, Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[allow(dead_code)]
     struct Tree {
         #[schemars(example = &"oak")]
         name: String,
@@ -101,7 +100,6 @@ mod tests {
 
     #[derive(JsonSchema, Serialize, Deserialize)]
     #[serde(rename_all = "snake_case")]
-    #[allow(dead_code)]
     enum Kind {
         BroadLeaved,
         Conifer,

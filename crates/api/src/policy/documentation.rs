@@ -205,7 +205,7 @@ mod tests {
     use super::*;
 
     #[derive(JsonSchema)]
-    #[allow(dead_code)]
+    #[expect(dead_code, reason = "only its shape is looked at")]
     struct Bed {
         /// Its number.
         number: u8,

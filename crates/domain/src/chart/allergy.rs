@@ -328,8 +328,7 @@ impl Entry for Allergy {
             put(resource, "onsetDateTime", self.onset.as_deref().map(Value::from));
         }
         if self.encounter != old.encounter {
-            let encounter = self.encounter.as_deref();
-            put(resource, "encounter", encounter.map(|id| element::reference(ResourceType::Encounter, id)));
+            element::put_encounter(resource, self.encounter.as_deref());
         }
         if self.note != old.note {
             element::put_note(resource, self.note.as_deref());

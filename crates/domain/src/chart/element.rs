@@ -102,6 +102,11 @@ pub(super) fn reference(resource_type: fhir::ResourceType, id: &str) -> Value {
     serde_json::json!({ "reference": format!("{}/{id}", resource_type.name()) })
 }
 
+/// Sets or takes away the encounter.
+pub(super) fn put_encounter(object: &mut Object, encounter: Option<&str>) {
+    put(object, "encounter", encounter.map(|id| reference(fhir::ResourceType::Encounter, id)));
+}
+
 /// Notes a fault where a text is no date, year, month or time of FHIR, or lies in the future.
 pub(super) fn check_date(pointer: &str, date: Option<&str>, now: DateTime<Utc>, faults: &mut Faults) {
     let Some(date) = date else { return };

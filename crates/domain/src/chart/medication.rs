@@ -320,8 +320,7 @@ impl Entry for Medication {
             put(resource, "statusReason", self.status_reason.as_deref().map(|text| json!({ "text": text })));
         }
         if self.encounter != old.encounter {
-            let encounter = self.encounter.as_deref();
-            put(resource, "encounter", encounter.map(|id| element::reference(ResourceType::Encounter, id)));
+            element::put_encounter(resource, self.encounter.as_deref());
         }
         if self.note != old.note {
             element::put_note(resource, self.note.as_deref());

@@ -321,8 +321,7 @@ impl Entry for Note {
             element::edit_each(resource, "section", &self.sections, &old.sections, Section::write);
         }
         if self.encounter != old.encounter {
-            let encounter = self.encounter.as_deref();
-            put(resource, "encounter", encounter.map(|id| element::reference(ResourceType::Encounter, id)));
+            element::put_encounter(resource, self.encounter.as_deref());
         }
         if before.is_none() {
             put(resource, "author", Some(json!([author.reference()])));
@@ -393,14 +392,7 @@ mod tests {
     fn pointers(entry: &Note, before: Option<&Note>) -> Vec<String> {
         let mut faults = Faults::default();
         entry.check(before, Utc::now(), &mut faults);
-        faults
-            .unless(())
-            .err()
-            .map(|it| it.list().to_vec())
-            .unwrap_or_default()
-            .into_iter()
-            .map(|it| it.pointer)
-            .collect()
+        faults.pointers()
     }
 
     #[test]

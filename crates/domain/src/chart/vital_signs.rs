@@ -262,14 +262,7 @@ mod tests {
     fn faults(set: &VitalSigns, before: Option<&VitalSigns>) -> Vec<String> {
         let mut faults = Faults::default();
         set.check(before, Utc::now(), &mut faults);
-        faults
-            .unless(())
-            .err()
-            .map(|it| it.list().to_vec())
-            .unwrap_or_default()
-            .into_iter()
-            .map(|it| it.pointer)
-            .collect()
+        faults.pointers()
     }
 
     fn set() -> VitalSigns {

@@ -39,8 +39,7 @@ fn now() -> chrono::DateTime<Utc> {
 }
 
 fn pointers(before: Option<&Demographics>, wanted: &Demographics) -> Vec<String> {
-    let faults = check(before, wanted, now()).err().unwrap_or_default();
-    faults.list().iter().map(|fault| fault.pointer.clone()).collect()
+    check(before, wanted, now()).err().unwrap_or_default().pointers()
 }
 
 #[test]

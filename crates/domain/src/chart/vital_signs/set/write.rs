@@ -61,9 +61,7 @@ impl Common<'_> {
         put(&mut object, "category", Some(Value::Array(categories)));
         put(&mut object, "code", Some(code));
         put(&mut object, "subject", Some(element::reference(ResourceType::Patient, self.patient)));
-        let encounter = self.entry.encounter.as_deref();
-        let encounter = encounter.map(|id| element::reference(ResourceType::Encounter, id));
-        put(&mut object, "encounter", encounter);
+        element::put_encounter(&mut object, self.entry.encounter.as_deref());
         let at = self.entry.measured_at.unwrap_or(self.author.now);
         put(&mut object, "effectiveDateTime", Some(instant(at).into()));
         put(&mut object, "issued", Some(self.author.instant()));
@@ -296,8 +294,7 @@ fn finish(object: &mut Object, before: &VitalSigns, after: &VitalSigns) {
         put(object, "effectiveDateTime", after.measured_at.map(|at| instant(at).into()));
     }
     if before.encounter != after.encounter {
-        let encounter = after.encounter.as_deref();
-        put(object, "encounter", encounter.map(|id| element::reference(ResourceType::Encounter, id)));
+        element::put_encounter(object, after.encounter.as_deref());
     }
     if let Some(reason) = &after.reason {
         chart::set_amendment_reason(object, reason);
