@@ -95,7 +95,7 @@ pub(crate) fn begin(tenant: Tenant, writes: bool, is_bulk: bool, pool: &Pool) ->
          set local app.tenant = '{}'",
         if writes { "" } else { " read only" },
         pool.lock.as_millis(),
-        if is_bulk { pool.bulk_statement } else { pool.statement }.as_millis(),
+        pool.longest_statement(is_bulk).as_millis(),
         tenant.number(),
     )
 }

@@ -32,7 +32,7 @@ const LIFETIME: Duration = Duration::from_secs(1_800);
 pub(crate) const SILENCE: Duration = Duration::from_secs(2);
 
 /// How long the answer to a statement may be under way when the server has given the statement up.
-const GRACE: Duration = Duration::from_secs(2);
+pub(crate) const GRACE: Duration = Duration::from_secs(2);
 
 /// The connections of one database.
 pub(crate) struct Connections {

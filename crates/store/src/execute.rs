@@ -11,6 +11,7 @@ use kernel::{Classify, Database, ErrorKind, TransactionId, limits};
 use tracing::Instrument;
 
 use crate::commit::{self, Author, Settlement};
+use crate::connection::GRACE;
 use crate::health::Counters;
 use crate::measure::{Ending, Handed, Measured};
 use crate::open::{Inner, Store};
@@ -162,22 +163,22 @@ async fn attempt<O: Operation>(
             false => futures::future::select_all(homes.iter().map(|home| Box::pin(home.given_up()))).await.0,
         }
     };
-    let run = handed.run(operation.run(context, &mut work));
+    let longest = homes.iter().map(|home| home.settings.longest_statement(is_bulk)).max().unwrap_or(limit);
+    let run = handed.run(longest + GRACE, operation.run(context, &mut work));
+    let first = touches.databases().next().unwrap_or(Database::Auth);
     let output = tokio::select! {
         biased;
-        output = tokio::time::timeout(limit, run) => match output {
-            Ok(Ok(output)) => output,
-            Ok(Err(error)) => {
-                work.roll_back().await;
-                return Err(Failed::Operation(error));
-            }
-            // A statement may be half sent: dropping the connections closes them.
-            Err(_) => {
-                let database = touches.databases().next().unwrap_or(Database::Auth);
-                return Err(Failed::Store(StoreError::Unavailable { database }));
-            }
-        },
-        database = lost => return Err(Failed::Store(StoreError::Unavailable { database })),
+        output = tokio::time::timeout(limit, run) => output.unwrap_or(Err(first)),
+        database = lost => Err(database),
+    };
+    let output = match output {
+        Ok(Ok(output)) => output,
+        Ok(Err(error)) => {
+            work.roll_back().await;
+            return Err(Failed::Operation(error));
+        }
+        // A statement may be half sent: dropping the connections closes them.
+        Err(database) => return Err(Failed::Store(StoreError::Unavailable { database })),
     };
     let (transaction, branches) = work.into_branches();
     let ended = commit::end(inner, transaction, branches, Author::of(O::NAME, context)).await;

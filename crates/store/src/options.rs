@@ -35,6 +35,13 @@ pub struct Pool {
     pub statement_cache: usize,
 }
 
+impl Pool {
+    /// `statement_timeout` of this kind of operation.
+    pub(crate) fn longest_statement(&self, is_bulk: bool) -> Duration {
+        if is_bulk { self.bulk_statement } else { self.statement }
+    }
+}
+
 impl Default for Pool {
     fn default() -> Pool {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);

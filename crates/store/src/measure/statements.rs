@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use kernel::Database;
 use metrics::Histogram;
+use tokio::time::sleep;
 use tracing::{Instrument, Span};
 
 use super::Measured;
@@ -58,23 +59,41 @@ impl Handed {
         }
     }
 
-    /// Runs the operation to its end.
-    pub(crate) async fn run<T>(&self, operation: impl Future<Output = T>) -> T {
+    /// Runs the operation to its end, or until it has stood still for `longest` at a stretch. A server ends each of its
+    /// statements by itself and says so: a longer silence is a network over which nobody will be heard again.
+    ///
+    /// # Errors
+    /// The database that it waited for in vain; of several at once, the first.
+    pub(crate) async fn run<T>(
+        &self,
+        longest: Duration,
+        operation: impl Future<Output = T>,
+    ) -> Result<T, Database> {
         let mut operation = pin!(operation);
+        let mut silence = pin!(sleep(longest));
         let mut still_since: Option<Instant> = None;
         let output = std::future::poll_fn(|context| {
             if let Some(since) = still_since.take() {
                 self.now().waited += since.elapsed();
             }
-            let polled: Poll<T> = operation.as_mut().poll(context);
-            if polled.is_pending() {
-                still_since = Some(Instant::now());
+            if let Poll::Ready(output) = operation.as_mut().poll(context) {
+                return Poll::Ready(Ok(output));
             }
-            polled
+            if silence.is_elapsed() {
+                return Poll::Ready(Err(self.waited_for()));
+            }
+            still_since = Some(Instant::now());
+            silence.as_mut().reset(tokio::time::Instant::now() + longest);
+            silence.as_mut().poll(context).map(|()| Err(self.waited_for()))
         })
         .await;
         self.turn([false; 3], Span::none());
         output
+    }
+
+    fn waited_for(&self) -> Database {
+        let databases = self.now().databases;
+        Database::ALL.into_iter().find(|database| databases[database.index()]).unwrap_or(Database::Auth)
     }
 
     fn now(&self) -> MutexGuard<'_, Now> {

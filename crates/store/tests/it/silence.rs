@@ -111,6 +111,21 @@ async fn an_operation_on_a_dead_network_is_given_up_and_its_connections_are_clos
     closing.await.expect("it closes over a dead network too");
 }
 
+/// The probe and everybody else are answered: only this operation's own connection is dead.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_dead_connection_is_given_up_when_the_server_would_have_spoken() {
+    let (_databases, _way, store) = open().await;
+    let (arrived, never) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let began = Instant::now();
+    let put = Put::to(&[Clinical]).then(Then::Wait(arrived, never));
+    let ended = tokio::time::timeout(Duration::from_secs(20), store.execute(put, context())).await;
+    let unavailable = StoreError::Unavailable { database: Clinical };
+    assert!(matches!(ended.expect("it hangs"), Err(PutError::Store(error)) if error == unavailable));
+    assert!(began.elapsed() > Duration::from_secs(1), "the server's own limit comes first");
+    store.execute(Put::to(&[Clinical]), context()).await.unwrap();
+    store.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_on_a_dead_network_is_given_up() {
     let (_databases, way, store) = open().await;
