@@ -33,4 +33,4 @@ pub use metrics::Metrics;
 pub use public_url::PublicUrl;
 pub use rate::{RateLimits, Rates};
 pub use routes::router;
-pub use session::{Keys, PasswordPool, SessionFeed, Sessions, open_sessions};
+pub use session::{Keys, Maintenance, PasswordPool, SessionFeed, Sessions, open_sessions};

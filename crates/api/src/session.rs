@@ -18,7 +18,6 @@ use std::sync::Arc;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::{header, request};
 use axum::routing::{MethodFilter, MethodRouter, on};
-use chrono::TimeDelta;
 use domain::Context;
 use identity::{Issuer, Revocations, TokenVerifier};
 use kernel::Clock;
@@ -37,6 +36,7 @@ pub(crate) use me::Me;
 pub use password_pool::PasswordPool;
 pub(crate) use refresh::RefreshBody;
 pub(crate) use switch::Destination;
+pub use worker::Maintenance;
 
 use crate::failure::Failure;
 use crate::guard::{Gate, Origin};
@@ -105,11 +105,10 @@ pub async fn open_sessions(
 }
 
 impl Sessions {
-    /// Hears of ended sessions, loads and rotates keys and sweeps, for as long as the store is open. A signing key that
-    /// is older than this is followed by the next.
-    pub fn maintain(&self, older_than: TimeDelta) {
+    /// Hears of ended sessions, loads and rotates keys and sweeps, for as long as the store is open.
+    pub fn maintain(&self, maintenance: Maintenance) {
         self.store.work(self.feed.clone().run());
-        self.store.work(worker::maintain(self.keys.clone(), older_than));
+        self.store.work(worker::maintain(self.keys.clone(), maintenance));
     }
 
     /// The context of a request whose sender is not known yet.

@@ -74,7 +74,7 @@ pub async fn record(database: Database, login: &Login, event: &Event<'_>) -> Res
 }
 
 /// The operating system's user who runs this program; behind sudo, who called it.
-fn who() -> String {
+pub fn who() -> String {
     let own = match User::from_uid(getuid()) {
         Ok(Some(user)) => user.name,
         _ => format!("#{}", getuid()),

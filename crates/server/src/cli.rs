@@ -6,6 +6,7 @@ use kernel::Database;
 use crate::backup::BackupOptions;
 use crate::bench::BenchOptions;
 use crate::config;
+use crate::keys::KeysCommand;
 use crate::restore::{ReconcileOptions, RestoreOptions};
 use crate::seed::SeedOptions;
 
@@ -35,6 +36,12 @@ pub enum Command {
         /// Which way.
         #[command(subcommand)]
         way: Way,
+    },
+    /// Show, follow or remove the keys that sign tokens, while the server runs or not
+    Keys {
+        /// What to do.
+        #[command(subcommand)]
+        command: KeysCommand,
     },
     /// Ask the server under these settings whether it is ready, and print what /readyz says
     Health,
@@ -143,5 +150,14 @@ mod tests {
     fn serving_is_the_default() {
         assert!(Cli::parse_from(["salus"]).command.is_none());
         assert!(Cli::try_parse_from(["salus", "migrate", "down", "billing", "--to", "1"]).is_err());
+    }
+
+    #[test]
+    fn a_key_whose_identifier_begins_with_a_hyphen_can_be_removed() {
+        let parsed = Cli::try_parse_from(["salus", "keys", "remove", "-x7_", "--yes"]).unwrap();
+        let Some(Command::Keys { command: KeysCommand::Remove { kid, yes } }) = parsed.command else {
+            panic!("{parsed:?}")
+        };
+        assert_eq!((kid.as_str(), yes), ("-x7_", true));
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use cluster::operations::{self, Event, Kind};
 use cluster::{
     ClusterError, Clusters, ConnectOptions, Databases, Host, MigrationError, Migrations, Options, Progress,
-    Role,
+    Role, Running,
 };
 use kernel::{Database, InstanceId};
 use seal::Keyring;
@@ -121,6 +121,30 @@ pub fn store_options_of(
     options.external = external;
     options.schema = Some(Database::ALL.map(|database| migrations.versions(database)));
     Ok(options)
+}
+
+/// How to reach the databases: external ones, those of a server that runs, or our own, which are then started and given
+/// back to be stopped.
+///
+/// # Errors
+/// [`UpdateError`]. Nothing is asked of external databases yet.
+pub async fn reach(
+    config: &Config,
+    keyring: Arc<Keyring>,
+) -> Result<(StoreOptions, Option<Databases>), UpdateError> {
+    if config.databases.external.is_none()
+        && let Ok(running) = Running::find(&config.data_dir)
+    {
+        let up = |database| running.postmaster(database).is_ok_and(|pid| pid.is_some());
+        if Database::ALL.into_iter().all(up) {
+            let [auth, phi, clinical] = Database::ALL.map(|database| running.options(database, Role::App));
+            let connect = [auth?, phi?, clinical?];
+            return Ok((store_options_of(config, connect, false, keyring)?, None));
+        }
+    }
+    let databases = open(config).await?;
+    let options = store_options(config, &databases, keyring)?;
+    Ok((options, Some(databases)))
 }
 
 /// The folder of what lasts beside the databases: the master key and the password file.

@@ -5,7 +5,6 @@ mod report;
 use std::error::Error;
 use std::sync::Arc;
 
-use cluster::{Databases, Role, Running};
 use kernel::Database;
 use nix::sys::statvfs::statvfs;
 use seal::{Keyring, MasterKey};
@@ -34,7 +33,9 @@ pub async fn doctor(config: Config, sql: bool, json: bool) -> Result<(), Box<dyn
         say::text(setup(&config));
         return Ok(());
     }
-    let (options, started) = options(&config).await?;
+    // Nothing is sealed or opened.
+    let keyring = Arc::new(Keyring::new(MasterKey::generate()?));
+    let (options, started) = databases::reach(&config, keyring).await?;
     let report = examine(&config, &options).await;
     if let Some(databases) = started {
         databases.stop().await?;
@@ -63,26 +64,6 @@ async fn examine(config: &Config, options: &StoreOptions) -> Report {
         u64::from(blocks).saturating_mul(u64::from(size))
     });
     Report { looked, figures: all, free_bytes }
-}
-
-/// How to reach the databases: external ones, those of a server that runs, or our own, which are then started and given
-/// back to be stopped.
-async fn options(config: &Config) -> Result<(StoreOptions, Option<Databases>), Box<dyn Error>> {
-    // Nothing is sealed or opened.
-    let keyring = Arc::new(Keyring::new(MasterKey::generate()?));
-    if config.databases.external.is_none()
-        && let Ok(running) = Running::find(&config.data_dir)
-    {
-        let up = |database| running.postmaster(database).is_ok_and(|pid| pid.is_some());
-        if Database::ALL.into_iter().all(up) {
-            let [auth, phi, clinical] = Database::ALL.map(|database| running.options(database, Role::App));
-            let connect = [auth?, phi?, clinical?];
-            return Ok((databases::store_options_of(config, connect, false, keyring)?, None));
-        }
-    }
-    let databases = databases::open(config).await?;
-    let options = databases::store_options(config, &databases, keyring)?;
-    Ok((options, Some(databases)))
 }
 
 /// What the administrator of each external database must run.

@@ -11,6 +11,7 @@ mod databases;
 mod doctor;
 mod ephemeral;
 mod health;
+mod keys;
 mod listen;
 mod master_key;
 mod metrics;
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
         match cli.command.unwrap_or_default() {
             Command::Serve { ephemeral, seed } => serve::serve(config, ephemeral, seed).await,
             Command::Migrate { way } => migrate::migrate(config, way).await,
+            Command::Keys { command } => keys::keys(config, command).await,
             Command::Health => health::health(&config),
             Command::Backup(options) => backup::backup(config, options).await,
             Command::Restore(options) => restore::restore(config, options).await,

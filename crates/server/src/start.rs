@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use api::{Edge, LargeBundles, Metrics, PasswordPool, PublicUrl, RateLimits, Readiness};
+use api::{Edge, LargeBundles, Maintenance, Metrics, PasswordPool, PublicUrl, RateLimits, Readiness};
 use axum::Router;
 use cluster::{ClusterError, Databases};
 use domain::StoreError;
@@ -107,7 +107,7 @@ async fn wire(
     let passwords = PasswordPool::new(hasher);
     let (sessions, gate) =
         api::open_sessions(store.clone(), passwords, issuer, config.session_limits, clock).await?;
-    sessions.maintain(config.signing_key_age);
+    sessions.maintain(Maintenance::of_keys_younger_than(config.signing_key_age));
     let health = store.clone();
     let readiness = Readiness::new(move || health.health());
     let metrics = recorder.of(&store);

@@ -119,6 +119,8 @@ pub struct RotateSigningKey {
     pub candidate: StoredSigningKey,
     /// Where the current key must be older than this; none to rotate in any case.
     pub older_than: Option<TimeDelta>,
+    /// Who asks without an account, for the audit trail.
+    pub operator: Option<String>,
 }
 
 /// What came of it.
@@ -160,7 +162,7 @@ impl Operation for RotateSigningKey {
             keys.retire(&current.kid, retirement(next.not_before)).await?;
         }
         drop(keys);
-        trail::act(work, context, Action::Create, Self::NAME, next.kid, None).await?;
+        trail::act(work, context, Action::Create, Self::NAME, next.kid, self.operator.clone()).await?;
         Ok(Rotated::Published)
     }
 }
@@ -173,6 +175,8 @@ pub struct RemoveSigningKey {
     pub kid: String,
     /// The key that signs in its place.
     pub candidate: StoredSigningKey,
+    /// Who asks without an account, for the audit trail.
+    pub operator: Option<String>,
 }
 
 impl Operation for RemoveSigningKey {
@@ -199,7 +203,8 @@ impl Operation for RemoveSigningKey {
             keys.add(&StoredSigningKey { not_before: now, ..self.candidate.clone() }).await?;
         }
         drop(keys);
-        trail::act(work, context, Action::Delete, Self::NAME, self.kid.clone(), None).await?;
+        trail::act(work, context, Action::Delete, Self::NAME, self.kid.clone(), self.operator.clone())
+            .await?;
         Ok(true)
     }
 }

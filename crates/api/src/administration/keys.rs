@@ -88,7 +88,7 @@ pub(super) async fn rotate(
     asked: Asked,
 ) -> Result<Listing<KeyBody>, Failure> {
     let candidate = new_signing_key(sessions.store.keyring(), asked.context.now()).map_err(defect)?;
-    let rotate = RotateSigningKey { candidate, older_than: None };
+    let rotate = RotateSigningKey { candidate, older_than: None, operator: None };
     match sessions.store.execute(rotate, asked.context.clone()).await?.output {
         Rotated::Published => {}
         Rotated::AlreadyUnderWay | Rotated::NotDue => {
@@ -110,7 +110,8 @@ pub(super) async fn remove(
     KidPath(kid): KidPath,
 ) -> Result<StatusCode, Failure> {
     let candidate = new_signing_key(sessions.store.keyring(), asked.context.now()).map_err(defect)?;
-    let removed = sessions.store.execute(RemoveSigningKey { kid, candidate }, asked.context).await?.output;
+    let remove = RemoveSigningKey { kid, candidate, operator: None };
+    let removed = sessions.store.execute(remove, asked.context).await?.output;
     if !removed {
         return Err(Failure::missing("there is no such key"));
     }

@@ -9,20 +9,33 @@ use services::signing::{RotateSigningKey, Rotated, SigningKeyError, new_signing_
 
 use super::Keys;
 
-/// How often keys are loaded: a removed key is believed for no longer than this and the verifier's memory together.
-const LOAD: Duration = Duration::from_secs(5);
-/// Loads between two looks at whether the key is old and something is to be swept: five minutes.
-const LOADS: u32 = 60;
+/// What is maintained, and how often it is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Maintenance {
+    /// The age at which a signing key is followed by the next.
+    pub signing_key_age: TimeDelta,
+    /// How often keys are loaded: a removed key is believed for no longer than this and the verifier's memory together.
+    pub load: Duration,
+    /// Loads between two looks at whether the key is old and something is to be swept.
+    pub loads: u64,
+}
 
-/// Maintains until it is dropped. `older_than` is the age at which a key is followed by the next.
-pub async fn maintain(keys: Keys, older_than: TimeDelta) {
-    for round in 1_u32.. {
-        tokio::time::sleep(LOAD).await;
+impl Maintenance {
+    /// Of a server: keys are loaded every five seconds, what is old is looked for every five minutes.
+    pub const fn of_keys_younger_than(signing_key_age: TimeDelta) -> Maintenance {
+        Maintenance { signing_key_age, load: Duration::from_secs(5), loads: 60 }
+    }
+}
+
+/// Maintains until it is dropped.
+pub async fn maintain(keys: Keys, maintenance: Maintenance) {
+    for round in 1_u64.. {
+        tokio::time::sleep(maintenance.load).await;
         if let Err(error) = keys.load().await {
             tracing::warn!(%error, "the signing keys could not be loaded: those known go on");
         }
-        if round % LOADS == 0 {
-            if let Err(error) = rotate(&keys, older_than).await {
+        if round.is_multiple_of(maintenance.loads) {
+            if let Err(error) = rotate(&keys, maintenance.signing_key_age).await {
                 tracing::warn!(%error, "whether the signing key is old could not be seen to");
             }
             if let Err(error) = keys.store().execute(Sweep, keys.context()).await {
@@ -34,7 +47,7 @@ pub async fn maintain(keys: Keys, older_than: TimeDelta) {
 
 async fn rotate(keys: &Keys, older_than: TimeDelta) -> Result<(), SigningKeyError> {
     let candidate = new_signing_key(keys.store().keyring(), keys.clock().now())?;
-    let rotate = RotateSigningKey { candidate, older_than: Some(older_than) };
+    let rotate = RotateSigningKey { candidate, older_than: Some(older_than), operator: None };
     if keys.store().execute(rotate, keys.context()).await?.output == Rotated::Published {
         tracing::info!("the next signing key is published");
         keys.load().await?;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use api::{Edge, Gate, LargeBundles, Metrics, PasswordPool, Readiness, Sessions};
+use api::{Edge, Gate, LargeBundles, Maintenance, Metrics, PasswordPool, Readiness, Sessions};
 use axum::Router;
 use axum::extract::FromRef;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -110,19 +110,21 @@ struct Wired {
     key: SigningKey,
 }
 
+const USUAL: Maintenance = Maintenance::of_keys_younger_than(TimeDelta::days(90));
+
 fn issuer() -> Issuer {
     Issuer { issuer: "test".to_owned(), audience: "salus".to_owned() }
 }
 
 /// A router with workers over `store`, and the key that signs.
-async fn wire(store: &Store, clock: Arc<dyn Clock>, edge: Edge) -> Wired {
+async fn wire(store: &Store, clock: Arc<dyn Clock>, edge: Edge, maintenance: Maintenance) -> Wired {
     let hasher = Arc::new(PasswordHasher::new(PasswordCost::CHEAP).unwrap());
     let limits = SessionLimits::default();
     let (sessions, gate) =
         api::open_sessions(store.clone(), PasswordPool::new(hasher), issuer(), limits, Arc::clone(&clock))
             .await
             .unwrap();
-    sessions.maintain(TimeDelta::days(90));
+    sessions.maintain(maintenance);
     let context = Context { caller: nobody(), request: RequestId::generate(), network: None, clock };
     let keys = store.execute(ListSigningKeys, context).await.unwrap().output;
     let key = open_signing_key(store.keyring(), &keys[0]).unwrap();
@@ -140,20 +142,25 @@ async fn wire(store: &Store, clock: Arc<dyn Clock>, edge: Edge) -> Wired {
 
 impl InProcess {
     pub async fn start() -> InProcess {
-        InProcess::over(Arc::new(SystemClock), Edge::default()).await
+        InProcess::over(Arc::new(SystemClock), Edge::default(), USUAL).await
     }
 
     /// With an edge of this kind.
     pub async fn behind(edge: Edge) -> InProcess {
-        InProcess::over(Arc::new(SystemClock), edge).await
+        InProcess::over(Arc::new(SystemClock), edge, USUAL).await
     }
 
     /// In a time that the test decides.
     pub async fn with_clock(clock: Arc<dyn Clock>) -> InProcess {
-        InProcess::over(clock, Edge::default()).await
+        InProcess::over(clock, Edge::default(), USUAL).await
     }
 
-    async fn over(clock: Arc<dyn Clock>, edge: Edge) -> InProcess {
+    /// In a time that the test decides, with maintenance at a pace of its own.
+    pub async fn maintained(clock: Arc<dyn Clock>, maintenance: Maintenance) -> InProcess {
+        InProcess::over(clock, Edge::default(), maintenance).await
+    }
+
+    async fn over(clock: Arc<dyn Clock>, edge: Edge, maintenance: Maintenance) -> InProcess {
         let databases = TestDatabases::fresh().await;
         let owners = Database::ALL.map(|database| databases.options(database, Role::Owner));
         store::bootstrap::ensure_identity(&owners).await.unwrap();
@@ -162,7 +169,7 @@ impl InProcess {
         let mut options = StoreOptions::new(app, InstanceId::generate(), keyring);
         options.durable = false;
         let store = Store::open(options).await.unwrap();
-        let Wired { router, sessions, key } = wire(&store, clock, edge).await;
+        let Wired { router, sessions, key } = wire(&store, clock, edge, maintenance).await;
         InProcess { databases, router, store, sessions, key, issuer: issuer() }
     }
 
@@ -172,7 +179,7 @@ impl InProcess {
         let mut options = StoreOptions::new(app, InstanceId::generate(), Arc::clone(self.store.keyring()));
         options.durable = false;
         let store = Store::open(options).await.unwrap();
-        let wired = wire(&store, Arc::new(SystemClock), Edge::default()).await;
+        let wired = wire(&store, Arc::new(SystemClock), Edge::default(), USUAL).await;
         Second { router: wired.router }
     }
 

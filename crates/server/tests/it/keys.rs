@@ -1,5 +1,8 @@
 //! The keys that sign tokens: published, followed by the next, taken away.
 
+mod command;
+mod maintenance;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
