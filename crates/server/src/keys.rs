@@ -74,19 +74,13 @@ pub async fn keys(config: Config, command: KeysCommand) -> Result<(), Box<dyn Er
     }
     let external = config.databases.external.is_some();
     let keyring = Arc::new(Keyring::new(master_key::obtain(&config, &config.data_dir, external)?));
-    let (options, started) = databases::reach(&config, keyring).await?;
-    let done = match Store::open(options).await {
-        Ok(store) => {
-            let done = perform(&store, command).await;
-            store.close().await;
-            done
-        }
-        Err(error) => Err(error.into()),
+    let work = async |options| {
+        let store = Store::open(options).await?;
+        let done = perform(&store, command).await;
+        store.close().await;
+        done
     };
-    if let Some(databases) = started {
-        databases.stop().await?;
-    }
-    done
+    databases::reach(&config, keyring, work).await
 }
 
 async fn perform(store: &Store, command: KeysCommand) -> Result<(), Box<dyn Error>> {

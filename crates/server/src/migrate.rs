@@ -26,10 +26,7 @@ pub async fn migrate(config: Config, way: Way) -> Result<(), Box<dyn Error>> {
             return Err("nothing was changed".into());
         }
     }
-    let databases = databases::open(&config).await?;
-    let done = perform(&config, &databases, way).await;
-    databases.stop().await?;
-    done
+    databases::during(&config, async |databases| perform(&config, databases, way).await).await
 }
 
 async fn perform(config: &Config, databases: &Databases, way: Way) -> Result<(), Box<dyn Error>> {

@@ -71,10 +71,8 @@ pub async fn restore(config: Config, options: RestoreOptions) -> Result<(), Box<
             return Err("nothing was changed".into());
         }
     }
-    let databases = databases::open(&config).await?;
-    let done = perform(&config, &databases, &backup, options.force).await;
-    databases.stop().await?;
-    done
+    let force = options.force;
+    databases::during(&config, async |databases| perform(&config, databases, &backup, force).await).await
 }
 
 async fn perform(
@@ -114,10 +112,7 @@ async fn perform(
 /// # Errors
 /// Whatever prevents it; [`Half`] where something is half.
 pub async fn reconcile(config: Config, options: ReconcileOptions) -> Result<(), Box<dyn Error>> {
-    let databases = databases::open(&config).await?;
-    let done = compare(&databases, options.raise_epoch).await;
-    databases.stop().await?;
-    done
+    databases::during(&config, async |databases| compare(databases, options.raise_epoch).await).await
 }
 
 async fn compare(databases: &Databases, raise_epoch: bool) -> Result<(), Box<dyn Error>> {

@@ -24,7 +24,7 @@ use store::Store;
 
 use crate::config::Config;
 use crate::metrics::Recorder;
-use crate::signals::Signals;
+use crate::signals::Interrupted;
 use crate::start::{self, Application, StartError};
 use crate::{databases, say};
 
@@ -69,14 +69,8 @@ pub async fn seed(config: Config, options: SeedOptions) -> Result<(), Box<dyn Er
     if config.databases.external.is_some() && !options.external {
         return Err(SeedError::External.into());
     }
-    let mut signals = Signals::listen()?;
-    let databases = databases::open(&config).await?;
-    let seeded = tokio::select! {
-        seeded = over(&config, &databases, &options) => seeded,
-        () = signals.next() => Err(SeedError::Interrupted.into()),
-    };
-    databases.stop().await?;
-    seeded
+    let seeded = databases::during(&config, async |databases| over(&config, databases, &options).await).await;
+    seeded.map_err(|error| if error.is::<Interrupted>() { SeedError::Interrupted.into() } else { error })
 }
 
 async fn over(config: &Config, databases: &Databases, options: &SeedOptions) -> Result<(), Box<dyn Error>> {

@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::time::Instant;
 
 use cluster::Databases;
@@ -70,15 +69,7 @@ async fn serve_on(config: Config, seed: Option<u64>, mut signals: Signals) -> Re
     };
     listen::allow_connections(config.edge.max_connections);
     let recorder = Recorder::install()?;
-    let mut starting = pin!(databases::open(&config));
-    let databases = tokio::select! {
-        started = &mut starting => started?,
-        () = signals.next() => {
-            // What is being started must be known before it can be stopped.
-            starting.await?.stop().await?;
-            return Ok(());
-        }
-    };
+    let Some(databases) = databases::open_unless(&mut signals, &config).await? else { return Ok(()) };
     let served =
         serve_over(&config, &databases, seed, Doors { listener, watched, recorder }, began, &mut signals)
             .await;

@@ -1,6 +1,13 @@
 //! Ctrl-C and SIGTERM.
 
+use std::error::Error;
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Somebody asked the program to stop before it had done its work.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted;
 
 /// The signals that ask the server to stop, listened to from the moment this value exists.
 pub struct Signals {
@@ -18,6 +25,20 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
         })
+    }
+
+    /// Does the work, unless one comes first: then the work is dropped where it is.
+    ///
+    /// # Errors
+    /// The work's own; [`Interrupted`].
+    pub async fn unless_one_comes<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, Box<dyn Error>>>,
+    ) -> Result<T, Box<dyn Error>> {
+        tokio::select! {
+            done = work => done,
+            () = self.next() => Err(Interrupted.into()),
+        }
     }
 
     /// Waits for the next one.

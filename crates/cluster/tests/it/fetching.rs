@@ -47,6 +47,21 @@ async fn what_is_not_the_pinned_package_is_refused_and_never_unpacked() {
 }
 
 #[tokio::test]
+async fn npm_is_told_nothing_of_our_environment_but_what_it_needs() {
+    let folder = TestFolder::create();
+    let told = folder.path().join("told");
+    let npm = script(&folder, &format!("#!/bin/sh\nenv >{}\nexit 1\n", told.display()));
+    refused(bare(&folder, &npm)).await;
+    let told = fs::read_to_string(&told).unwrap();
+    assert!(told.contains("PATH="), "{told}");
+    // Cargo tells its tests, and they do not pass it on.
+    assert!(
+        std::env::var_os("CARGO_MANIFEST_DIR").is_some() && !told.contains("CARGO_MANIFEST_DIR"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
 async fn without_npm_or_leave_the_clear_error_remains() {
     let folder = TestFolder::create();
     let said = refused(bare(&folder, Path::new("/nowhere/npm"))).await;

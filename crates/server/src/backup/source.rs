@@ -11,59 +11,35 @@ use seal::Keyring;
 use store::{DatabaseHealth, Store, StoreOptions};
 
 use crate::config::{self, Config};
+use crate::signals::Signals;
 use crate::{databases, master_key};
-
-/// Three databases, and who may back them up.
-pub struct Source {
-    /// In the order of [`Database::ALL`].
-    pub logins: [Login; 3],
-    /// What was started for it.
-    started: Option<Databases>,
-}
 
 /// An external database whose login for backups was not given.
 #[derive(Debug, thiserror::Error)]
 #[error("backups of an external database need a login that sees past row security: set {0}")]
 struct NoLogin(&'static str);
 
-impl Source {
-    /// Finds them. Databases of a server that does not run are started, and what it left in doubt when it was killed
-    /// is settled.
-    ///
-    /// # Errors
-    /// Whatever prevents it.
-    pub async fn open(config: &Config) -> Result<Source, Box<dyn Error>> {
-        if config.databases.external.is_none()
-            && let Some(logins) = running(config)?
-        {
-            return Ok(Source { logins, started: None });
-        }
-        let databases = databases::open(config).await?;
-        let opened = async {
-            if databases.clusters().is_some() {
-                settle(config, &databases).await?;
-            }
-            logins_of(config, &databases)
-        };
-        match opened.await {
-            Ok(logins) => Ok(Source { logins, started: Some(databases) }),
-            Err(error) => {
-                databases.stop().await?;
-                Err(error)
-            }
-        }
+/// Works as who may back them up. Databases of a server that does not run are started for it and stopped, and what the
+/// server left in doubt when it was killed is settled first.
+///
+/// # Errors
+/// The work's own, and whatever prevents it.
+pub async fn during<T>(
+    config: &Config,
+    work: impl AsyncFnOnce(&[Login; 3]) -> Result<T, Box<dyn Error>>,
+) -> Result<T, Box<dyn Error>> {
+    if config.databases.external.is_none()
+        && let Some(logins) = running(config)?
+    {
+        return Signals::listen()?.unless_one_comes(work(&logins)).await;
     }
-
-    /// Stops what was started.
-    ///
-    /// # Errors
-    /// [`ClusterError`].
-    pub async fn close(self) -> Result<(), ClusterError> {
-        match self.started {
-            Some(databases) => databases.stop().await,
-            None => Ok(()),
+    databases::during(config, async |databases| {
+        if databases.clusters().is_some() {
+            settle(config, databases).await?;
         }
-    }
+        work(&logins_of(config, databases)?).await
+    })
+    .await
 }
 
 /// Who may back up databases that were opened.

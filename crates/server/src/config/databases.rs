@@ -115,14 +115,14 @@ macro_rules! names {
             owner_user: Variable {
                 name: concat!($prefix, "_DB_OWNER_USER"),
                 default: "salus_owner",
-                help: "the login that owns the database; for `salus migrate` and backups",
+                help: "the login that owns the database; for `salus migrate`, `restore` and `reconcile`",
                 aliases: &[],
             },
             owner_password: Variable {
                 name: concat!($prefix, "_DB_OWNER_PASSWORD"),
                 default: "",
-                help: "the password of the owner; needed by `salus migrate` and backups, never by the server: give it to \
-                       them alone",
+                help: "the password of the owner; needed by `salus migrate`, `restore` and `reconcile`, never by the \
+                       server: give it to them alone",
                 aliases: &[],
             },
         }

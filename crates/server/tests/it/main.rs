@@ -18,6 +18,7 @@ mod endings;
 mod external;
 mod fhir;
 mod in_process;
+mod interrupted;
 mod keys;
 mod lifecycle;
 mod logs;

@@ -152,9 +152,15 @@ impl Salus {
 
     /// Runs the program with these arguments to its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// The program with these arguments, to be run.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_salus"));
         self.environment(&mut command);
-        command.args(arguments).stdin(Stdio::null()).output().unwrap()
+        command.args(arguments).stdin(Stdio::null());
+        command
     }
 }
 
