@@ -31,6 +31,8 @@ pub struct Merge {
     pub loser: String,
     /// Why.
     pub reason: Phi<String>,
+    /// How many records it may move, in both databases together; [`MOST_MOVED`] for whoever asks from outside.
+    pub most_moved: usize,
 }
 
 /// A merge that was done.
@@ -70,17 +72,17 @@ impl Operation for Merge {
         let mut count = 0;
         for database in HOMES {
             // One more than may be moved, and in `phi` the patient itself.
-            let room = MOST_MOVED + 2 - count;
+            let room = self.most_moved + 2 - count;
             let mut records = work.records(database)?.about(loser.rid, room).await?;
             records.retain(|it| it.key != keys[1]);
             count += records.len();
             found.push(records);
         }
-        if count > MOST_MOVED {
+        if count > self.most_moved {
             return Err(WriteError::Refused(Refusal::new(
                 422,
                 IssueType::TooCostly,
-                format!("the patient has {MOST_MOVED} records and more: that is more than one merge moves"),
+                format!("the patient has more than the {} records that one merge moves", self.most_moved),
             )));
         }
         let [in_phi, in_clinical] = <[Vec<Opened>; 2]>::try_from(found).map_err(|_| corrupt())?;

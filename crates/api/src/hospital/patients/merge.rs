@@ -7,7 +7,7 @@ use domain::fault::Faults;
 use domain::patient::view;
 use fhir::reference::is_id;
 use kernel::Phi;
-use services::patient::{Merge, MergesOf};
+use services::patient::{MOST_MOVED, Merge, MergesOf};
 use services::record::WriteError;
 use store::Store;
 
@@ -32,7 +32,7 @@ pub(super) async fn merge(
     faults.check(is_id(&source), "/source", "this must be the id of a patient");
     faults.text("/reason", Some(&reason), REASON);
     faults.unless(())?;
-    let merge = Merge { winner, loser: source, reason: Phi::new(reason) };
+    let merge = Merge { winner, loser: source, reason: Phi::new(reason), most_moved: MOST_MOVED };
     let refused = merge.refused_event(&asked.context);
     let committed = match store.execute(merge, asked.context.clone()).await {
         Ok(committed) => committed,
