@@ -191,6 +191,7 @@ pub const TABLE: &[Measurement] = &[
         thresholds: &[
             below(350, High, "hypothermia"),
             below(360, Medium, "low temperature"),
+            below(361, Low, "lowered temperature"),
             at_least(394, Critical, "very high fever"),
             above(385, High, "high fever"),
             at_least(380, Medium, "fever"),
