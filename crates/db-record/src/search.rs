@@ -82,15 +82,19 @@ pub async fn search(
     let recheck = criteria::needs_recheck(search);
     let mut entries: Vec<(String, Body)> = Vec::with_capacity(hits.len());
     let mut touched = Vec::with_capacity(hits.len());
+    let mut places = Vec::new();
     for hit in hits {
         let body = hit.row.open(&keys, search.resource_type, &hit.fhir_id)?;
         if recheck && !criteria::holds(search, body.json.expose()) {
             continue;
         }
+        if search.places {
+            places.push(after(&hit, search).seal(keyring, database, tenant, search)?);
+        }
         touched.push((body.rid, hit.row.patient.map(Rid::from_number)));
         entries.push((hit.fhir_id, body));
     }
-    Ok(Searched { page: SearchPage { page: Page { entries, next }, total }, touched })
+    Ok(Searched { page: SearchPage { page: Page { entries, next }, total, places }, touched })
 }
 
 /// The cursor of the page after this row.

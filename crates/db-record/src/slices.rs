@@ -22,6 +22,10 @@ pub struct Read {
     pub touched: Vec<Rid>,
 }
 
+/// The statement, for a look at its plan: tenant, patient, and of each slice type, main code, token that it must not
+/// have, and how many.
+pub const STATEMENT: &str = include_str!("slices.sql");
+
 /// A row; all but the first two columns are null for a patient without records.
 struct Row {
     patient: i64,
@@ -58,31 +62,9 @@ pub async fn read(
         .collect();
     // One more than wanted tells whether there are more.
     let mosts: Vec<i64> = slices.iter().map(|it| i64::try_from(it.most + 1).unwrap_or(i64::MAX)).collect();
-    let rows = sqlx::query_as!(
+    let rows = sqlx::query_file_as!(
         Row,
-        r#"select a.rid as patient, a.deleted as patient_deleted, s.slice as "slice?", s.rid as "rid?",
-             s.fhir_id as "fhir_id?", s.version as "version?", s.last_updated as "last_updated?", s.body as "body?"
-           from record.patient_anchor a
-           left join lateral (
-             select n.slice, r.rid, r.fhir_id, r.version, r.last_updated, r.date_low, r.body
-             from unnest($3::smallint[], $4::bigint[], $5::bigint[], $6::bigint[])
-               with ordinality as n (type, code, without, most, slice)
-             cross join lateral (
-               (select r.rid, r.fhir_id, r.version, r.last_updated, r.date_low, r.body
-                from record.resource r
-                where n.code is null and r.patient = a.rid and r.type = n.type and not r.deleted
-                  and (n.without is null or not r.tokens @> array[n.without])
-                order by r.date_low desc, r.rid desc limit n.most)
-               union all
-               (select r.rid, r.fhir_id, r.version, r.last_updated, r.date_low, r.body
-                from record.resource r
-                where n.code is not null and r.patient = a.rid and r.code = n.code and r.type = n.type
-                  and not r.deleted and (n.without is null or not r.tokens @> array[n.without])
-                order by r.date_low desc, r.rid desc limit n.most)
-             ) r
-           ) s on not a.deleted
-           where a.tenant = $1 and a.fhir_id = $2
-           order by s.slice, s.date_low desc, s.rid desc"#,
+        "src/slices.sql",
         tenant.number(),
         patient,
         &types,

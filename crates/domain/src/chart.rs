@@ -21,6 +21,7 @@ pub mod vital_signs;
 
 use chrono::{DateTime, Utc};
 use fhir::ResourceType;
+use fhir::search::Filter;
 use kernel::AccountId;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -59,8 +60,6 @@ pub trait Entry:
     const ELEMENTS: &'static [(&'static str, &'static str)];
     /// Whether lists are in the order of the type's date; otherwise in the order in which they were written.
     const DATED: bool;
-    /// Whether the search index knows the status, so that a list by status is a search.
-    const STATUS_INDEXED: bool;
 
     /// What the resource says, as far as it can be shown.
     fn of(resource: &Value) -> Self;
@@ -84,11 +83,8 @@ pub trait Entry:
     /// The encounter during which it was written down.
     fn encounter(&self) -> Option<&str>;
 
-    /// Whether a list can be asked for by this status.
-    fn knows_status(code: &str) -> bool;
-
-    /// Its status, as a list by status asks for it.
-    fn status(&self) -> Option<&'static str>;
+    /// What is true of the records with this status, for a list by status; none where there is no such status.
+    fn with_status(code: &str) -> Option<Vec<Filter>>;
 
     /// Who wrote it down, and when, as the resource says it.
     fn recorded(resource: &Value) -> Recorded;

@@ -177,7 +177,7 @@ mod tests {
             patient["searchParam"].as_array().unwrap().iter().map(|p| p["name"].clone()).collect();
         assert_eq!(
             names,
-            ["_id", "_lastUpdated", "identifier", "name", "family", "given", "birthdate", "gender"]
+            ["_id", "_lastUpdated", "identifier", "name", "family", "given", "birthdate", "gender", "active"]
         );
         assert_eq!(patient["conditionalCreate"], true);
         assert_eq!(patient["updateCreate"], false);

@@ -72,6 +72,8 @@ pub(crate) enum End {
     Coding,
     /// A `code`.
     Code,
+    /// A `boolean`.
+    Boolean,
     /// A `date`, `dateTime` or `instant`.
     Date,
     /// The datatype Period.
@@ -147,7 +149,7 @@ pub(crate) fn main_patient(resource_type: ResourceType) -> &'static MainPatient 
 }
 
 /// The codes of the search parameters, with their numbers.
-pub(crate) const CODES: [(&str, u16); 13] = [
+pub(crate) const CODES: [(&str, u16); 16] = [
     ("identifier", parameters::IDENTIFIER),
     ("patient", parameters::PATIENT),
     ("subject", parameters::SUBJECT),
@@ -161,6 +163,9 @@ pub(crate) const CODES: [(&str, u16); 13] = [
     ("given", parameters::GIVEN),
     ("birthdate", parameters::BIRTHDATE),
     ("gender", parameters::GENDER),
+    ("active", parameters::ACTIVE),
+    ("clinical-status", parameters::CLINICAL_STATUS),
+    ("verification-status", parameters::VERIFICATION_STATUS),
 ];
 
 /// The code of a search parameter with this number, as it is written in a query.

@@ -36,6 +36,9 @@ pub struct Search {
     pub total: Total,
     /// Where the page begins, as the server wrote it into a link.
     pub cursor: Option<String>,
+    /// Whether the place after each row is wanted, where another page could begin. No query asks for it: doors of our
+    /// own do.
+    pub places: bool,
     /// The parameters as understood, for the self link: without the cursor and what was ignored.
     pub pairs: Vec<(String, String)>,
     /// Names of parameters that were left out under lenient handling.

@@ -9,9 +9,8 @@ mod refused;
 mod summary;
 mod vital_signs;
 
-pub use entry::{
-    Chosen, Filters, allergy_warnings, amend, create, get, list, require_encounter, require_patient,
-};
+pub use crate::read_on::Chosen;
+pub use entry::{Filters, allergy_warnings, amend, create, get, list, require_encounter, require_patient};
 pub use refused::{ChartError, pointer_of};
 pub use summary::{Summary, latest_vital_signs, summary};
 pub use vital_signs::{

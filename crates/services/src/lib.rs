@@ -8,6 +8,7 @@ pub mod bootstrap;
 pub mod chart;
 pub mod merge_patch;
 pub mod patient;
+mod read_on;
 pub mod record;
 pub mod session;
 pub mod signing;

@@ -14,7 +14,7 @@ mod register;
 
 pub use amend::{Revision, amend, assign_number};
 pub use duplicates::{COMPARED, Duplicate, duplicates, likeness_of};
-pub use find::{Filters, Sort, keeps, search};
+pub use find::{Filters, Sort, find, search};
 pub use history::{Version, versions};
 pub use merge::{MOST_MOVED, Merge, Merged};
 pub use merges::MergesOf;

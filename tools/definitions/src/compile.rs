@@ -8,7 +8,7 @@ use crate::fhirpath::{self, Branch};
 use crate::source::{Source, Structure};
 
 /// The search parameters that are compiled, with their stable numbers. Append only.
-pub const CODES: [(&str, u16); 13] = [
+pub const CODES: [(&str, u16); 16] = [
     ("identifier", 1),
     ("patient", 2),
     ("subject", 3),
@@ -22,7 +22,13 @@ pub const CODES: [(&str, u16); 13] = [
     ("given", 11),
     ("birthdate", 12),
     ("gender", 13),
+    ("active", 14),
+    ("clinical-status", 15),
+    ("verification-status", 16),
 ];
+
+/// The code system of a boolean (R4 search, 3.1.1.4.10).
+const BOOLEANS: &str = "http://terminology.hl7.org/CodeSystem/special-values";
 
 /// Everything that is written.
 pub struct Tables {
@@ -253,6 +259,7 @@ fn end(kind: &str, reached: &Reached, resolves_to: Option<&str>) -> Result<Optio
         ("Token", "CodeableConcept") => plain("CodeableConcept"),
         ("Token", "Coding") => plain("Coding"),
         ("Token", "code") => plain("Code"),
+        ("Token", "boolean") => plain("Boolean"),
         ("Date", "date" | "dateTime" | "instant") => plain("Date"),
         ("Date", "Period") => plain("Period"),
         ("Date", "Timing") => plain("Timing"),
@@ -288,7 +295,11 @@ fn reach(source: &Source, name: &str, steps: &[String]) -> Result<Vec<Reached>, 
                 let mut steps = json.clone();
                 steps.push(if is_choice { choice(step, kind) } else { step.clone() });
                 let (kind, targets) = (kind.to_owned(), targets(element, kind));
-                let system = (kind == "code").then(|| bound_system(source, element)).flatten();
+                let system = match kind.as_str() {
+                    "code" => bound_system(source, element),
+                    "boolean" => Some(BOOLEANS.to_owned()),
+                    _ => None,
+                };
                 reached.push(Reached { steps, kind, targets, system, single });
             }
             return Ok(reached);

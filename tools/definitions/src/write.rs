@@ -111,7 +111,7 @@ fn elements(tables: &Tables) -> Result<String, Box<dyn Error>> {
 fn parameters(tables: &Tables) -> Result<String, Box<dyn Error>> {
     let mut out = HEADER.to_owned();
     out.push_str(
-        "use super::End::{Code, CodeableConcept, Coding, Date, HumanName, Identifier};\n\
+        "use super::End::{Boolean, Code, CodeableConcept, Coding, Date, HumanName, Identifier};\n\
          use super::End::{Period, Reference, ReferenceTo, Text, Timing};\n\
          use super::types::ResourceType as R;\n\
          use super::{MainPatient, NOBODY, Parameter, dates, one_of, path, references, strings};\n\
@@ -121,7 +121,7 @@ fn parameters(tables: &Tables) -> Result<String, Box<dyn Error>> {
         writeln!(
             out,
             "/// The number of the parameter `{code}`.\npub const {}: u16 = {number};",
-            code.to_uppercase()
+            constant(code)
         )?;
     }
     let count = tables.types.len();
@@ -150,8 +150,13 @@ fn parameters(tables: &Tables) -> Result<String, Box<dyn Error>> {
     Ok(out.replace("(&[[", "(&[&[").replace("], [", "], &[") + "];\n")
 }
 
+/// The name of a parameter's number.
+fn constant(code: &str) -> String {
+    code.to_uppercase().replace('-', "_")
+}
+
 fn row(parameter: &Parameter) -> String {
-    let code = parameter.code.to_uppercase();
+    let code = constant(parameter.code);
     let paths: Vec<_> = parameter
         .paths
         .iter()

@@ -146,6 +146,7 @@ mod tests {
         SearchPage {
             page: Page { entries: vec![("p1".to_owned(), body)], next: next.map(str::to_owned) },
             total: Some(7),
+            places: Vec::new(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use fhir::date::Range;
+use fhir::search::{Filter, TokenValue};
 use serde_json::Value;
 
 use super::Object;
@@ -16,6 +17,16 @@ pub(super) fn text(value: &Value, pointer: &str) -> Option<String> {
 pub(super) fn coded<T>(value: &Value, pointer: &str, known: impl Fn(&str) -> Option<T>) -> Option<T> {
     let codings = value.pointer(pointer)?.get("coding")?.as_array()?;
     codings.iter().find_map(|coding| known(coding.get("code")?.as_str()?))
+}
+
+/// That a record has this code under a parameter of the search index.
+pub(super) fn having(parameter: u16, code: &str) -> Filter {
+    Filter::Token { parameter, any: vec![TokenValue::Code(code.to_owned())] }
+}
+
+/// That a record does not have it.
+pub(super) fn lacking(parameter: u16, code: &str) -> Filter {
+    Filter::Without { parameter, any: vec![TokenValue::Code(code.to_owned())] }
 }
 
 /// The logical id of a reference to a record of this type.

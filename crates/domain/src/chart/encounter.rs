@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use fhir::ResourceType;
+use fhir::definitions::parameters::STATUS;
+use fhir::search::Filter;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -138,7 +140,6 @@ impl Entry for Encounter {
     const NOUN: &'static str = "encounter";
     const ELEMENTS: &'static [(&'static str, &'static str)] = &[("participant", "/practitioners")];
     const DATED: bool = true;
-    const STATUS_INDEXED: bool = true;
 
     fn of(resource: &Value) -> Encounter {
         let participants = resource.get("participant").and_then(Value::as_array).into_iter().flatten();
@@ -250,12 +251,8 @@ impl Entry for Encounter {
         None
     }
 
-    fn knows_status(code: &str) -> bool {
-        Status::from_code(code).is_some()
-    }
-
-    fn status(&self) -> Option<&'static str> {
-        self.status.map(Status::code)
+    fn with_status(code: &str) -> Option<Vec<Filter>> {
+        Status::from_code(code).map(|status| vec![element::having(STATUS, status.code())])
     }
 
     fn recorded(_: &Value) -> Recorded {

@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use fhir::ResourceType;
+use fhir::definitions::parameters::STATUS;
+use fhir::search::Filter;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -218,7 +220,6 @@ impl Entry for Medication {
     const NOUN: &'static str = "medication";
     const ELEMENTS: &'static [(&'static str, &'static str)] = &[("encounter", "/encounter")];
     const DATED: bool = false;
-    const STATUS_INDEXED: bool = true;
 
     fn of(resource: &Value) -> Medication {
         let nothing = Value::Null;
@@ -336,12 +337,8 @@ impl Entry for Medication {
         self.encounter.as_deref()
     }
 
-    fn knows_status(code: &str) -> bool {
-        Status::from_code(code).is_some()
-    }
-
-    fn status(&self) -> Option<&'static str> {
-        self.status.map(Status::code)
+    fn with_status(code: &str) -> Option<Vec<Filter>> {
+        Status::from_code(code).map(|status| vec![element::having(STATUS, status.code())])
     }
 
     fn recorded(resource: &Value) -> Recorded {

@@ -5,6 +5,8 @@ mod narrative;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use fhir::ResourceType;
+use fhir::definitions::parameters::STATUS;
+use fhir::search::Filter;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -206,7 +208,6 @@ impl Entry for Note {
     const ELEMENTS: &'static [(&'static str, &'static str)] =
         &[("encounter", "/encounter"), ("relatesTo", "/addendum_to")];
     const DATED: bool = true;
-    const STATUS_INDEXED: bool = true;
 
     fn of(resource: &Value) -> Note {
         let list = |name: &str| resource.get(name).and_then(Value::as_array).into_iter().flatten();
@@ -353,12 +354,8 @@ impl Entry for Note {
         self.encounter.as_deref()
     }
 
-    fn knows_status(code: &str) -> bool {
-        Status::from_code(code).is_some()
-    }
-
-    fn status(&self) -> Option<&'static str> {
-        self.status.map(Status::code)
+    fn with_status(code: &str) -> Option<Vec<Filter>> {
+        Status::from_code(code).map(|status| vec![element::having(STATUS, status.code())])
     }
 
     fn recorded(resource: &Value) -> Recorded {

@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use fhir::ResourceType;
+use fhir::definitions::parameters::{CLINICAL_STATUS, VERIFICATION_STATUS};
+use fhir::search::Filter;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -172,7 +174,6 @@ impl Entry for Problem {
     const NOUN: &'static str = "problem";
     const ELEMENTS: &'static [(&'static str, &'static str)] = &[("encounter", "/encounter")];
     const DATED: bool = false;
-    const STATUS_INDEXED: bool = false;
 
     fn of(resource: &Value) -> Problem {
         let categories = resource.get("category").and_then(Value::as_array);
@@ -290,15 +291,14 @@ impl Entry for Problem {
         self.encounter.as_deref()
     }
 
-    fn knows_status(code: &str) -> bool {
-        ClinicalStatus::from_code(code).is_some() || code == VerificationStatus::EnteredInError.code()
-    }
-
-    fn status(&self) -> Option<&'static str> {
-        match self.verification_status {
-            Some(VerificationStatus::EnteredInError) => Some(VerificationStatus::EnteredInError.code()),
-            _ => self.clinical_status.map(ClinicalStatus::code),
+    fn with_status(code: &str) -> Option<Vec<Filter>> {
+        let in_error = VerificationStatus::EnteredInError.code();
+        if code == in_error {
+            return Some(vec![element::having(VERIFICATION_STATUS, in_error)]);
         }
+        let status = ClinicalStatus::from_code(code)?;
+        let not_in_error = element::lacking(VERIFICATION_STATUS, in_error);
+        Some(vec![element::having(CLINICAL_STATUS, status.code()), not_in_error])
     }
 
     fn recorded(resource: &Value) -> Recorded {

@@ -50,6 +50,22 @@ codes! {
     }
 }
 
+impl Status {
+    /// FHIR's codes for it: a correction is an amendment here.
+    pub const fn fhir_codes(self) -> &'static [&'static str] {
+        match self {
+            Status::Final => &["final"],
+            Status::Amended => &["amended", "corrected"],
+            Status::EnteredInError => &["entered-in-error"],
+        }
+    }
+
+    /// The one that a record with this code has.
+    pub fn from_fhir(code: &str) -> Option<Status> {
+        Status::ALL.iter().copied().find(|it| it.fhir_codes().contains(&code))
+    }
+}
+
 impl Consciousness {
     /// LOINC's answer code and its name.
     pub const fn loinc(self) -> (&'static str, &'static str) {

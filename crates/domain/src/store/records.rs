@@ -277,6 +277,8 @@ pub struct SearchPage {
     pub page: Page<(String, Body)>,
     /// How many match in all, where that was asked for.
     pub total: Option<u64>,
+    /// For each entry the cursor of the page that begins after it, where that was asked for.
+    pub places: Vec<String>,
 }
 
 /// The newest records of one type that are about one patient, by the type's date.

@@ -115,6 +115,11 @@ impl<'a> Tokens<'_, 'a> {
                     }
                 }
             }
+            End::Boolean => {
+                if let (Some(system), Some(value)) = (system, value.as_bool()) {
+                    self.bare_code(system, if value { "true" } else { "false" });
+                }
+            }
             End::Date
             | End::Period
             | End::Timing

@@ -33,6 +33,7 @@ pub fn parse(
         sort: Vec::new(),
         total: Total::None,
         cursor: None,
+        places: false,
         pairs: Vec::new(),
         ignored: Vec::new(),
     };

@@ -7,14 +7,14 @@ use domain::chart::medication::{Medication, Warning, warnings};
 use domain::chart::summary::Charted;
 use domain::chart::{Author, Entry, Object};
 use domain::fault::Faults;
-use domain::store::{Archive, Body, Found, Key, SearchPage, Slice};
+use domain::store::{Archive, Body, Found, Key, Slice};
 use fhir::ResourceType;
 use fhir::date::{self, Range};
 use fhir::outcome::{Issue, IssueType};
 use fhir::search::{Handling, Search};
 use serde_json::Value;
 
-use super::ChartError;
+use super::{ChartError, Chosen};
 use crate::record::Write;
 
 /// Which entries of a list are wanted.
@@ -30,15 +30,6 @@ pub struct Filters {
     pub limit: usize,
     /// Where the page begins.
     pub cursor: Option<String>,
-}
-
-/// A page of a list.
-#[derive(Clone, Debug)]
-pub struct Chosen<T> {
-    /// What is on it.
-    pub items: Vec<T>,
-    /// The way to the next.
-    pub next: Option<String>,
 }
 
 /// Most active allergies that a prescription is compared with.
@@ -169,8 +160,7 @@ pub fn amend<E: Entry>(
         .map_err(|refusal| ChartError::of_refusal(refusal, E::ELEMENTS))
 }
 
-/// A page of this patient's entries, newest first. Where the index does not know the status, those of another status
-/// are left out of the page, which may then hold fewer than `limit` and still have a next one.
+/// A page of this patient's entries, newest first.
 ///
 /// # Errors
 /// Parameters that cannot be understood, such as a date that is none.
@@ -185,23 +175,26 @@ pub async fn list<E: Entry>(
     if E::DATED {
         dates(&mut pairs, filters.from.as_deref(), filters.to.as_deref())?;
     }
+    let mut search = search(E::RESOURCE, &pairs)?;
     if let Some(status) = filters.status.as_deref() {
-        if !E::knows_status(status) {
-            return Err(wrong_parameter("status", "is none of the states that there are"));
-        }
-        if E::STATUS_INDEXED {
-            pairs.push(("status".to_owned(), status.to_owned()));
-        }
+        let unknown = || wrong_parameter("status", "is none of the states that there are");
+        search.filters.extend(E::with_status(status).ok_or_else(unknown)?);
+        // The cursor is bound to the pairs.
+        search.pairs.push(("status".to_owned(), status.to_owned()));
     }
-    let page = archive.search(context, &search(E::RESOURCE, &pairs)?).await?;
-    let mut items = Vec::with_capacity(page.page.entries.len());
-    for (id, body) in &page.page.entries {
-        let entry: Charted<E> = Charted::of(id, body.version, body.last_updated, patient, &parsed(body)?);
-        if filters.status.as_deref().is_none_or(|status| entry.entry.status() == Some(status)) {
-            items.push(entry);
-        }
-    }
-    Ok(Chosen { items, next: page.page.next })
+    let page = archive.search(context, &search).await?.page;
+    Ok(Chosen { items: charted(patient, &page.entries)?, next: page.next })
+}
+
+/// Records as entries of this patient's chart.
+pub(super) fn charted<E: Entry>(
+    patient: &str,
+    records: &[(String, Body)],
+) -> Result<Vec<Charted<E>>, ChartError> {
+    records
+        .iter()
+        .map(|(id, body)| Ok(Charted::of(id, body.version, body.last_updated, patient, &parsed(body)?)))
+        .collect()
 }
 
 /// The active allergies of the patient that are to what is prescribed.
@@ -276,9 +269,9 @@ pub(super) fn search(resource_type: ResourceType, pairs: &[(String, String)]) ->
     fhir::search::parse(resource_type, pairs, Handling::Strict).map_err(ChartError::Query)
 }
 
-/// The bodies of a page, parsed.
-pub(super) fn resources(page: &SearchPage) -> Result<Vec<(&str, &Body, Value)>, ChartError> {
-    page.page.entries.iter().map(|(id, body)| Ok((id.as_str(), body, parsed(body)?))).collect()
+/// The bodies of records, parsed.
+pub(super) fn resources(records: &[(String, Body)]) -> Result<Vec<(&str, &Body, Value)>, ChartError> {
+    records.iter().map(|(id, body)| Ok((id.as_str(), body, parsed(body)?))).collect()
 }
 
 /// A body, parsed.

@@ -20,7 +20,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::ChartError;
-use super::entry::resource;
+use super::entry::{charted, resource};
 
 /// Records of one type that a summary looks through.
 const RECORDS: usize = 300;
@@ -159,15 +159,15 @@ pub async fn summary(archive: &dyn Archive, context: &Context, patient: &str) ->
     note(SummaryPart::Problems, problems.1);
     note(SummaryPart::Allergies, allergies.1);
     note(SummaryPart::Medications, medications.1);
-    let mut allergies_all: Vec<Charted<Allergy>> = shown(patient, &allergies.0)?;
+    let mut allergies_all: Vec<Charted<Allergy>> = charted(patient, &allergies.0)?;
     allergies_all.retain(|it| it.entry.is_active());
     let none_known = allergies_all.iter().any(|it| it.entry.says_none_is_known());
     allergies_all.retain(|it| !it.entry.says_none_is_known());
-    let mut problems: Vec<Charted<Problem>> = shown(patient, &problems.0)?;
+    let mut problems: Vec<Charted<Problem>> = charted(patient, &problems.0)?;
     problems.retain(|it| it.entry.is_active());
-    let mut medications: Vec<Charted<Medication>> = shown(patient, &medications.0)?;
+    let mut medications: Vec<Charted<Medication>> = charted(patient, &medications.0)?;
     medications.retain(|it| it.entry.is_active());
-    let all: Vec<Charted<Encounter>> = shown(patient, &encounters.0)?;
+    let all: Vec<Charted<Encounter>> = charted(patient, &encounters.0)?;
     let (current_encounters, mut recent_encounters): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|it| it.entry.is_current());
     note(SummaryPart::Encounters, encounters.1 || recent_encounters.len() > ENCOUNTERS);
@@ -187,11 +187,4 @@ pub async fn summary(archive: &dyn Archive, context: &Context, patient: &str) ->
         recent_encounters,
         truncated,
     })
-}
-
-fn shown<E: Entry>(patient: &str, records: &[(String, Body)]) -> Result<Vec<Charted<E>>, ChartError> {
-    records
-        .iter()
-        .map(|(id, body)| Ok(Charted::of(id, body.version, body.last_updated, patient, &resource(body)?)))
-        .collect()
 }

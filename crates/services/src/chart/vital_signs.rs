@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use super::entry::{self, author_of, dates, is_of, pairs, require_patient, resources, wrong_parameter};
 use super::{ChartError, Chosen};
+use crate::read_on::ReadOn;
 use crate::record::{EntryOutcome, Write, Written};
 
 const NOUN: &str = "set of vital signs";
@@ -177,10 +178,11 @@ async fn by_ids(
         sort: Vec::new(),
         total: Total::None,
         cursor: None,
+        places: false,
         ignored: Vec::new(),
     };
     let page = archive.search(context, &search).await?;
-    let found = resources(&page)?.into_iter();
+    let found = resources(&page.page.entries)?.into_iter();
     Ok(found
         .filter(|(_, _, resource)| is_of(ResourceType::Observation, resource, patient))
         .map(|(id, body, resource)| record(id, body, resource))
@@ -206,7 +208,7 @@ async fn with_members(
 }
 
 /// A page of this patient's sets, newest first, in two statements. What was measured alone, and written through FHIR,
-/// is a set of its own. With `member` those without it are left out of the page.
+/// is a set of its own. With `member` those without it are passed over, two statements for each step.
 ///
 /// # Errors
 /// Parameters that cannot be understood.
@@ -221,18 +223,36 @@ pub async fn list_vital_signs(
     dates(&mut pairs, filters.from.as_deref(), filters.to.as_deref())?;
     pairs.push(("category".to_owned(), format!("{CATEGORIES}|{VITAL_SIGNS}")));
     if let Some(status) = filters.status {
-        pairs.push(("status".to_owned(), status.code().to_owned()));
+        pairs.push(("status".to_owned(), status.fhir_codes().join(",")));
     }
     let mut search = entry::search(ResourceType::Observation, &pairs)?;
     without(&mut search, CATEGORY, TokenValue::SystemCode(SET_SYSTEM.to_owned(), SET_MEMBER.to_owned()));
-    let page = archive.search(context, &search).await?;
-    let found = resources(&page)?;
-    let heads = found.into_iter().map(|(id, body, resource)| record(id, body, resource)).collect();
+    let Some(member) = filters.member else {
+        let page = archive.search(context, &search).await?.page;
+        let items = views(archive, context, patient, &page.entries).await?;
+        return Ok(Chosen { items, next: page.next });
+    };
+    let mut reading = ReadOn::of(search);
+    while let Some(rows) = reading.step(archive, context).await? {
+        let views = views(archive, context, patient, &rows).await?;
+        reading.keep(
+            views.into_iter().map(|view| Some(view).filter(|it| it.observations.contains_key(member.code()))),
+        );
+    }
+    Ok(reading.page())
+}
+
+/// The sets of these heads, as they are shown.
+async fn views(
+    archive: &dyn Archive,
+    context: &Context,
+    patient: &str,
+    heads: &[(String, Body)],
+) -> Result<Vec<View>, ChartError> {
+    let heads =
+        resources(heads)?.into_iter().map(|(id, body, resource)| record(id, body, resource)).collect();
     let sets = with_members(archive, context, patient, heads).await?;
-    let wanted =
-        |view: &View| filters.member.is_none_or(|member| view.observations.contains_key(member.code()));
-    let items = sets.iter().map(|set| set.view(patient)).filter(wanted).collect();
-    Ok(Chosen { items, next: page.page.next })
+    Ok(sets.iter().map(|set| set.view(patient)).collect())
 }
 
 /// Excludes a token; the cursor is bound to that too.
@@ -323,7 +343,7 @@ fn versions(id: &str, entries: &[VersionEntry]) -> Result<Vec<Record>, ChartErro
         .collect()
 }
 
-/// The values of one measurement, newest first; those entered in error are left out.
+/// The values of one measurement, newest first; those entered in error, and those without a value, are passed over.
 ///
 /// # Errors
 /// Parameters that cannot be understood.
@@ -343,9 +363,12 @@ pub async fn vital_signs_trend(
     pairs.push(("code".to_owned(), codes.join(",")));
     let mut search = entry::search(ResourceType::Observation, &pairs)?;
     without(&mut search, STATUS, TokenValue::Code(Status::EnteredInError.code().to_owned()));
-    let page = archive.search(context, &search).await?;
-    let points = resources(&page)?.into_iter().filter_map(|(id, _, resource)| point(member, id, &resource));
-    Ok(Chosen { items: points.collect(), next: page.page.next })
+    let mut reading = ReadOn::of(search);
+    while let Some(rows) = reading.step(archive, context).await? {
+        let found = resources(&rows)?;
+        reading.keep(found.iter().map(|(id, _, resource)| point(member, id, resource)));
+    }
+    Ok(reading.page())
 }
 
 /// None where there is no value.

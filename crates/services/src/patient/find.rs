@@ -1,11 +1,16 @@
 //! Finding patients: the typed filters as a search of records.
 
-use domain::patient::{Gender, MRN_SYSTEM, NUMBER_SYSTEM, Patient};
+use domain::patient::{Gender, Identifier, MRN_SYSTEM, NUMBER_SYSTEM, Patient, view};
+use domain::store::{Archive, Body};
+use domain::{Context, StoreError};
 use fhir::ResourceType;
+use fhir::definitions::parameters::ACTIVE;
 use fhir::outcome::Issue;
-use fhir::search::{Handling, Search};
+use fhir::search::{Filter, Handling, Search, TokenValue};
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+use crate::read_on::{Chosen, ReadOn};
 
 /// What a patient must be; all that is given must hold. Names match from the beginning of a word, without regard to
 /// case and accents.
@@ -33,7 +38,7 @@ pub struct Filters {
     pub patient_number: Option<String>,
     /// Any identifier, as `system|value`, or its value alone.
     pub identifier: Option<String>,
-    /// In use, or out of use. Looked at after the search: a page may then be short.
+    /// In use, or out of use. A record that says neither is in use.
     pub active: Option<bool>,
     /// With `-` the latest first; without it the newest registration is first.
     pub sort: Option<Sort>,
@@ -143,26 +148,62 @@ pub fn search(filters: &Filters, count: usize, cursor: Option<&str>) -> Result<S
     }
     let pairs: Vec<(String, String)> =
         pairs.into_iter().map(|(_, parameter, value)| (parameter.to_owned(), value)).collect();
-    fhir::search::parse(ResourceType::Patient, &pairs, Handling::Strict)
+    let mut search = fhir::search::parse(ResourceType::Patient, &pairs, Handling::Strict)?;
+    if let Some(active) = filters.active {
+        let any = vec![TokenValue::Code("false".to_owned())];
+        search.filters.push(match active {
+            true => Filter::Without { parameter: ACTIVE, any },
+            false => Filter::Token { parameter: ACTIVE, any },
+        });
+        // The cursor is bound to the pairs.
+        search.pairs.push(("active".to_owned(), active.to_string()));
+    }
+    Ok(search)
 }
 
 fn wrong(filter: &str, why: &str) -> Issue {
     Issue::error(fhir::outcome::IssueType::Value, why).at(filter)
 }
 
-/// Whether a patient whom the search found is one of those that are wanted: what the index does not know.
-pub fn keeps(filters: &Filters, patient: &Patient) -> bool {
+/// A page of the patients that [`search`] finds with these filters.
+///
+/// # Errors
+/// The store's.
+pub async fn find(
+    archive: &dyn Archive,
+    context: &Context,
+    filters: &Filters,
+    search: Search,
+) -> Result<Chosen<Patient>, StoreError> {
+    let Some(mrn) = &filters.mrn else {
+        let page = archive.search(context, &search).await?.page;
+        return Ok(Chosen { items: views(&page.entries)?, next: page.next });
+    };
+    let mut reading = ReadOn::of(search);
+    while let Some(rows) = reading.step(archive, context).await? {
+        let patients = views(&rows)?.into_iter();
+        reading.keep(patients.map(|patient| Some(patient).filter(|it| has_mrn(it, mrn))));
+    }
+    Ok(reading.page())
+}
+
+fn views(records: &[(String, Body)]) -> Result<Vec<Patient>, StoreError> {
+    let view = |(_, body): &(String, Body)| serde_json::from_slice(body.json.expose()).map(|it| view(&it));
+    records
+        .iter()
+        .map(view)
+        .collect::<Result<_, _>>()
+        .map_err(|_| StoreError::Corrupt { table: "record.resource" })
+}
+
+/// Whether it is a medical record number of this patient: under another system the same digits are another number,
+/// which the index, that is asked for the value alone, does not know.
+fn has_mrn(patient: &Patient, wanted: &str) -> bool {
     let who = &patient.demographics;
-    let active = filters.active.is_none_or(|wanted| who.active.unwrap_or(true) == wanted);
-    let mrn = filters.mrn.as_ref().is_none_or(|wanted| {
-        // Under another system the same digits are another number.
-        let other = |it: &domain::patient::Identifier| {
-            (it.system.as_deref() == Some(MRN_SYSTEM) || it.kind.as_deref() == Some("MR"))
-                && &it.value == wanted
-        };
-        who.mrn.as_ref() == Some(wanted) || who.identifiers.iter().any(other)
-    });
-    active && mrn
+    let other = |it: &Identifier| {
+        (it.system.as_deref() == Some(MRN_SYSTEM) || it.kind.as_deref() == Some("MR")) && it.value == wanted
+    };
+    who.mrn.as_deref() == Some(wanted) || who.identifiers.iter().any(other)
 }
 
 #[cfg(test)]

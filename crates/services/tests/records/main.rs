@@ -7,6 +7,8 @@ mod chart;
 mod harness;
 mod holds;
 mod isolation;
+mod lists;
+mod merges;
 mod searches;
 mod singles;
 mod statements;

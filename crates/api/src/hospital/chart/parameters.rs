@@ -12,7 +12,7 @@ use crate::hospital::listing::page_size;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Parameters {
-    /// Only entries with this status. Where FHIR's index does not know it, a page may hold fewer than `limit`.
+    /// Only entries with this status.
     status: Option<String>,
     /// How many at the most: 20, where nothing is said, and never more than 100.
     limit: Option<u32>,
@@ -42,7 +42,7 @@ pub(crate) struct DatedParameters {
 pub(crate) struct VitalSignsParameters {
     /// Only sets with this status.
     status: Option<Status>,
-    /// Only sets in which this was measured; a page may then hold fewer than `limit`.
+    /// Only sets in which this was measured.
     member: Option<Member>,
     /// Only sets measured from this day or time on.
     from: Option<String>,

@@ -4,13 +4,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::Context;
-use domain::patient::{Patient, view};
-use domain::store::Archive;
+use domain::patient::Patient;
 use fhir::outcome::IssueType;
 use services::patient::{self, Filters};
 use store::Store;
 
-use super::{ListQuery, PATH, PageQuery, SearchBody, located, resource};
+use super::{ListQuery, PATH, PageQuery, SearchBody, located};
 use crate::body::Json;
 use crate::failure::Failure;
 use crate::fhir::missing;
@@ -19,8 +18,6 @@ use crate::hospital::listing::{Listing, page_size};
 use crate::hospital::path::Segment;
 use crate::query::Query;
 
-/// Pages of the search that are looked through for one page of ours, where the index does not know a filter.
-const LOOKS: usize = 5;
 /// Longest number that anybody is looked up by, characters.
 const NUMBER: usize = 64;
 
@@ -99,23 +96,7 @@ async fn find(
     limit: Option<u32>,
     cursor: Option<&str>,
 ) -> Result<(Vec<Patient>, Option<String>), Failure> {
-    let wanted = page_size(limit);
-    let mut items = Vec::new();
-    let mut cursor = cursor.map(str::to_owned);
-    for _ in 0..LOOKS {
-        let search = patient::search(filters, wanted - items.len(), cursor.as_deref())
-            .map_err(Failure::invalid_with)?;
-        let page = store.search(context, &search).await?.page;
-        for (_, body) in &page.entries {
-            let patient = view(&resource(body.json.expose())?);
-            if patient::keeps(filters, &patient) {
-                items.push(patient);
-            }
-        }
-        cursor = page.next;
-        if cursor.is_none() || items.len() == wanted {
-            break;
-        }
-    }
-    Ok((items, cursor))
+    let search = patient::search(filters, page_size(limit), cursor).map_err(Failure::invalid_with)?;
+    let page = patient::find(store, context, filters, search).await?;
+    Ok((page.items, page.next))
 }

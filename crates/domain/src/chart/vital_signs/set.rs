@@ -277,10 +277,7 @@ impl Set {
         let head = &self.head.resource;
         let mut entry = VitalSigns {
             measured_at: measured_at(head),
-            status: match text(head, "/status").as_deref() {
-                Some("corrected") => Some(Status::Amended),
-                other => other.and_then(Status::from_code),
-            },
+            status: text(head, "/status").as_deref().and_then(Status::from_fhir),
             encounter: element::referred(head, "/encounter", ResourceType::Encounter),
             note: element::note(head),
             reason: chart::amendment_reason(head),
