@@ -32,6 +32,7 @@ use crate::fault::Faults;
 
 pub use concept::{Coding, Concept};
 pub use decimal::Decimal;
+pub(crate) use element::TOLERANCE;
 
 /// A FHIR resource, or an element of one.
 pub type Object = Map<String, Value>;

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use amend::{amend, note_merge_into, take_over};
 pub use changes::{Change, changes};
+pub(crate) use check::EARLIEST_ZONE;
 pub use check::check;
 pub use identifiers::{MRN_SYSTEM, NUMBER_SYSTEM, Named, NamedKind, named, with_number};
 pub use likeness::{Resemblance, likeness, resemblance};

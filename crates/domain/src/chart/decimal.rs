@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
-/// Most digits of a decimal, and its largest exponent either way: two such decimals are compared in 128 bits.
+/// Most digits of a decimal, and its largest exponent either way: what is computed of them starts in 128 bits.
 const DIGITS: usize = 15;
 const EXPONENT: u32 = 6;
 
@@ -64,7 +64,13 @@ impl Decimal {
     pub fn order(&self, other: &Decimal) -> Option<Ordering> {
         let ((a, a_scale), (b, b_scale)) = (self.parts()?, other.parts()?);
         let common = a_scale.max(b_scale);
-        Some((a * 10_i128.pow(common - a_scale)).cmp(&(b * 10_i128.pow(common - b_scale))))
+        let scaled = |unscaled: i128, scale| unscaled.checked_mul(10_i128.pow(common - scale));
+        Some(match (scaled(a, a_scale), scaled(b, b_scale)) {
+            (Some(a), Some(b)) => a.cmp(&b),
+            // Too large for 128 bits, and so farther from 0 than the other can be.
+            (None, _) => a.cmp(&0),
+            (_, None) => 0.cmp(&b),
+        })
     }
 
     /// How many digits stand behind the point, zeros at the end apart. None for what has too many digits.
@@ -86,7 +92,8 @@ impl Decimal {
         // Tenths: weight / 10^ws * 10^(2 hs) * 10^4 * 10 / height²; twice that and one, halved, is rounded.
         let above = weight.checked_mul(10_i128.pow(2 * height_scale + 5))?;
         let below = height.checked_mul(height)?.checked_mul(10_i128.pow(weight_scale))?;
-        i64::try_from((2 * above + below) / (2 * below)).ok()
+        let twice = above.checked_mul(2)?.checked_add(below)?;
+        i64::try_from(twice / below.checked_mul(2)?).ok()
     }
 }
 
@@ -140,5 +147,17 @@ mod tests {
         assert_eq!(bmi("80", "180"), Some(247)); // 24.691
         assert_eq!(bmi("70.5", "175.5"), Some(229)); // 22.889
         assert_eq!(bmi("60", "0"), None);
+    }
+
+    #[test]
+    fn the_largest_and_the_smallest_decimals_are_compared_and_divided_all_the_same() {
+        let (large, small) = (decimal("999999999999999e6"), decimal("0.00000000000001e-6"));
+        let minus = decimal("-999999999999999e6");
+        assert_eq!(large.order(&small), Some(Ordering::Greater));
+        assert_eq!(small.order(&large), Some(Ordering::Less));
+        assert_eq!(minus.order(&small), Some(Ordering::Less));
+        assert_eq!(small.order(&minus), Some(Ordering::Greater));
+        assert_ne!(large, small);
+        assert_eq!(large.over_square_of_hundredth(&decimal("0.000001")), None);
     }
 }

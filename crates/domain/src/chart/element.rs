@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Object;
 use crate::fault::Faults;
+use crate::patient::EARLIEST_ZONE;
 
 /// The text at a JSON pointer.
 pub(super) fn text(value: &Value, pointer: &str) -> Option<String> {
@@ -122,11 +123,13 @@ pub(super) fn put_encounter(object: &mut Object, encounter: Option<&str>) {
 pub(super) fn check_date(pointer: &str, date: Option<&str>, now: DateTime<Utc>, faults: &mut Faults) {
     let Some(date) = date else { return };
     let with_time = date.contains('T');
+    // Of a day it is not known where it was: somewhere it is already tomorrow.
+    let ahead = if with_time { TOLERANCE } else { EARLIEST_ZONE };
     match Range::parse(date) {
         Some(_) if with_time && DateTime::parse_from_rfc3339(date).is_err() => {
             faults.add(pointer, "a time needs seconds and an offset, as in 2026-03-01T09:30:00Z");
         }
-        Some(range) if range.low > now + TOLERANCE => faults.add(pointer, "lies in the future"),
+        Some(range) if range.low > now + ahead => faults.add(pointer, "lies in the future"),
         Some(_) => {}
         None => {
             faults.add(pointer, "is not a date such as 2026, 2026-03, 2026-03-01 or 2026-03-01T09:30:00Z");
@@ -188,4 +191,35 @@ where
 /// What an entry gives as an example is none of what is shown with it: the id and the version are missing.
 pub(super) fn without_examples(schema: &mut schemars::Schema) {
     schema.remove("examples");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_may_have_begun_elsewhere_and_an_instant_may_not_lie_ahead() {
+        let now = DateTime::parse_from_rfc3339("2026-03-01T20:00:00Z").unwrap().to_utc();
+        let is_taken = |date: &str| {
+            let mut faults = Faults::none();
+            check_date("/onset", Some(date), now, &mut faults);
+            faults.unless(()).is_ok()
+        };
+        // In Auckland it is nine in the morning of the second.
+        for date in [
+            "2026",
+            "2026-03",
+            "2026-03-01",
+            "2026-03-02",
+            "2026-03-02T09:00:00+13:00",
+            "2026-03-01T20:04:00Z",
+        ] {
+            assert!(is_taken(date), "{date}");
+        }
+        for date in
+            ["2027", "2026-04", "2026-03-03", "2026-03-02T09:06:00+13:00", "2026-03-01T20:06:00Z", "soon"]
+        {
+            assert!(!is_taken(date), "{date}");
+        }
+    }
 }

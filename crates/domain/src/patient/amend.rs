@@ -24,11 +24,11 @@ pub fn amend(patient: &Value, wanted: &Demographics) -> Value {
     }
     if before.birth_date != wanted.birth_date {
         set(object, "birthDate", wanted.birth_date.clone().map(Value::from));
-        object.remove("_birthDate");
+        object.shift_remove("_birthDate");
     }
     if before.gender != wanted.gender {
         set(object, "gender", wanted.gender.map(|gender| gender.code().into()));
-        object.remove("_gender");
+        object.shift_remove("_gender");
     }
     if (&before.mrn, &before.identifiers) != (&wanted.mrn, &wanted.identifiers) {
         set_identifiers(object, patient, &before, wanted);
@@ -66,7 +66,7 @@ pub fn amend(patient: &Value, wanted: &Demographics) -> Value {
     }
     let narrative = object.get("text").and_then(|text| text.get("status")).and_then(Value::as_str);
     if matches!(narrative, Some("generated" | "extensions")) {
-        object.remove("text");
+        object.shift_remove("text");
     }
     changed
 }

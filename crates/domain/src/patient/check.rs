@@ -7,6 +7,7 @@ use fhir::date::Range;
 use fhir::reference::{Reference, is_id};
 
 use super::{Address, Demographics, Identifier, MRN_SYSTEM, NUMBER_SYSTEM, Telecom};
+use crate::chart::TOLERANCE;
 use crate::fault::Faults;
 
 const NAME: usize = 100;
@@ -20,7 +21,7 @@ const LINES: usize = 5;
 const PRACTITIONERS: usize = 10;
 const MRN: usize = 64;
 /// Somewhere it is already tomorrow: UTC+14 is the earliest zone there is.
-const EARLIEST_ZONE: TimeDelta = TimeDelta::hours(14);
+pub(crate) const EARLIEST_ZONE: TimeDelta = TimeDelta::hours(14);
 
 /// Finds what is wrong with the members of `wanted` that differ from `before` (all that are given, where there is
 /// none). Whoever is registered must have a family name, a date of birth and a gender, if only an unknown one; who
@@ -134,7 +135,7 @@ fn deceased(faults: &mut Faults, wanted: &Demographics, now: DateTime<Utc>) {
     let zoned = at.len() <= 10 || at.ends_with('Z') || at.get(10..).is_some_and(|it| it.contains(['+', '-']));
     match Range::parse(at).filter(|_| zoned && (at.len() <= 10 || at.len() >= 20)) {
         None => faults.add("/deceased_at", "this must be a date, or a time to the second with its zone"),
-        Some(range) if range.low > now + EARLIEST_ZONE => {
+        Some(range) if range.low > now + if at.len() > 10 { TOLERANCE } else { EARLIEST_ZONE } => {
             faults.add("/deceased_at", "a time of death is not in the future");
         }
         Some(range) => {

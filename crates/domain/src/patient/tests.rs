@@ -230,6 +230,7 @@ fn each_wrong_member_is_named() {
         ),
         ("/deceased_at", Box::new(|it| it.deceased_at = Some("2020-01-01T10:00:00".into()))),
         ("/deceased_at", Box::new(|it| it.deceased_at = Some("2030-01-01".into()))),
+        ("/deceased_at", Box::new(|it| it.deceased_at = Some("2026-06-01T13:00:00Z".into()))),
         ("/deceased_at", Box::new(|it| it.deceased_at = Some("1970-01-01".into()))),
         ("/managing_organization", Box::new(|it| it.managing_organization = Some("Organization/1".into()))),
         ("/general_practitioners/0", Box::new(|it| it.general_practitioners = vec!["Patient/1".into()])),

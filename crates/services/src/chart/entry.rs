@@ -32,8 +32,8 @@ pub struct Filters {
     pub cursor: Option<String>,
 }
 
-/// Most active allergies that a prescription is compared with.
-const ALLERGIES: usize = 200;
+/// Most allergies that a prescription is compared with, those that are over included.
+const ALLERGIES: usize = 1_000;
 
 fn author(context: &Context) -> Author {
     Author { account: context.caller.account, now: context.now() }

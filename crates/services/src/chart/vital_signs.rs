@@ -24,6 +24,8 @@ use crate::read_on::ReadOn;
 use crate::record::{EntryOutcome, Write, Written};
 
 const NOUN: &str = "set of vital signs";
+/// Members whose versions a history shows: each is a statement, and what FHIR clients write may have any number.
+const MEMBERS: usize = 100;
 /// Versions of one member that a history looks through.
 const MEMBER_VERSIONS: usize = 200;
 
@@ -313,6 +315,7 @@ pub async fn vital_signs_history(
     let mut ids: Vec<String> = heads.iter().flat_map(|head| set::member_ids(&head.resource)).collect();
     ids.sort();
     ids.dedup();
+    ids.truncate(MEMBERS);
     let mut members = Vec::new();
     for id in &ids {
         let key = Key { resource_type: ResourceType::Observation, id: id.clone() };

@@ -29,7 +29,7 @@ async fn walk<T>(limit: usize, mut page: impl AsyncFnMut(Option<String>) -> Chos
     loop {
         let Chosen { items, next } = page(cursor).await;
         assert!(!items.is_empty() && items.len() <= limit, "a page of {}", items.len());
-        assert_eq!(items.len() == limit || next.is_none(), true, "a short page has a next one");
+        assert!(items.len() == limit || next.is_none(), "a short page has a next one");
         all.extend(items);
         let Some(next) = next else { return all };
         cursor = Some(next);
