@@ -13,6 +13,7 @@ pub(crate) mod ours;
 mod render;
 
 use std::any::Any;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -40,8 +41,10 @@ use crate::rate::{Allowance, RateLimits};
 
 /// Longest `X-Request-Id` of a client that is taken up.
 const CLIENT_ID_CHARACTERS: usize = 64;
-/// Below this, whatever is not read is a login or the like.
+/// Below this, whatever is not read changes a session ...
 const SESSIONS: &str = "/api/v1/auth/";
+/// ... and this opens one.
+const LOG_IN: &str = "/api/v1/auth/login";
 
 /// How the edge treats requests; what is not said lets nothing special through.
 #[derive(Clone, Default)]
@@ -146,15 +149,31 @@ fn admit(
     let Some(Peer(peer)) = request.extensions().get().copied() else { return Ok(None) };
     let client = edge.proxies.client(peer, request.headers());
     request.extensions_mut().insert(Peer(client));
-    let path = request.uri().path();
-    // Whoever watches over the server must not be turned away when it is busy.
-    if let Some(rates) = &edge.rates
-        && !matches!(path, "/healthz" | "/readyz")
-    {
-        let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-        *allowance = Some(rates.address(client, path.starts_with(SESSIONS) && !reads)?);
+    if let Some(rates) = &edge.rates {
+        *allowance = count(rates, client, request)?;
     }
     Ok(None)
+}
+
+/// Counts the request, and gives what is left of the narrowest of its limits.
+fn count(rates: &RateLimits, client: IpAddr, request: &mut Request) -> Result<Option<Allowance>, Failure> {
+    let path = request.uri().path();
+    // Whoever watches over the server must not be turned away when it is busy.
+    if matches!(path, "/healthz" | "/readyz") {
+        return Ok(None);
+    }
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let (logs_in, changes) = (path == LOG_IN && !reads, path.starts_with(SESSIONS) && !reads);
+    let of_address = rates.address(client)?;
+    if logs_in {
+        match rates.login(client) {
+            Ok(left) => return Ok(Some(left)),
+            Err(used_up) => _ = request.extensions_mut().insert(used_up),
+        }
+    } else if changes {
+        return rates.session(client).map(Some);
+    }
+    Ok(Some(of_address))
 }
 
 /// The span of a request, at a level that no filter of the log leaves out: each of its events names the request by it.

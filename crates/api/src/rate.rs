@@ -36,7 +36,7 @@ pub struct Rates {
     pub user: NonZeroU32,
     /// From one address.
     pub address: NonZeroU32,
-    /// From one address to `/api/v1/auth`, other than reading.
+    /// From one address to `/api/v1/auth`, other than reading: logins, and apart from them all the rest.
     pub login: NonZeroU32,
 }
 
@@ -45,7 +45,13 @@ pub struct RateLimits {
     user: Bucket<AccountId>,
     address: Bucket<IpAddr>,
     login: Bucket<IpAddr>,
+    /// Whoever guesses passwords must not keep those from renewing their sessions who stand behind the same address.
+    session: Bucket<IpAddr>,
 }
+
+/// That an address has used up its logins, said to the login itself: a device that it knows may come in all the same.
+#[derive(Clone, Debug)]
+pub(crate) struct LoginsUsedUp(pub(crate) Failure);
 
 /// What is left of a limit after a request that was let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +67,7 @@ impl RateLimits {
             user: Bucket::new(rates.user, "user"),
             address: Bucket::new(rates.address, "address"),
             login: Bucket::new(rates.login, "login"),
+            session: Bucket::new(rates.login, "session"),
         }
     }
 
@@ -69,14 +76,27 @@ impl RateLimits {
         self.user.take(account)
     }
 
-    /// A request from this address. IPv6 hosts own a /64, and are counted as one.
-    pub(crate) fn address(&self, address: IpAddr, logs_in: bool) -> Result<Allowance, Failure> {
-        let address = match address {
-            IpAddr::V4(_) => address,
-            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
-        };
-        let allowance = self.address.take(address)?;
-        if logs_in { self.login.take(address) } else { Ok(allowance) }
+    /// A request from this address.
+    pub(crate) fn address(&self, address: IpAddr) -> Result<Allowance, Failure> {
+        self.address.take(host(address))
+    }
+
+    /// A login from this address; counted by [`RateLimits::address`] too.
+    pub(crate) fn login(&self, address: IpAddr) -> Result<Allowance, LoginsUsedUp> {
+        self.login.take(host(address)).map_err(LoginsUsedUp)
+    }
+
+    /// A renewal, or whatever else changes a session, from this address; counted by [`RateLimits::address`] too.
+    pub(crate) fn session(&self, address: IpAddr) -> Result<Allowance, Failure> {
+        self.session.take(host(address))
+    }
+}
+
+/// Whom an address is counted as: IPv6 hosts own a /64, and are counted as one.
+fn host(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
     }
 }
 
@@ -167,6 +187,7 @@ impl<K: Clone + Eq + Hash> Bucket<K> {
         let said = match self.name {
             "user" => "this user has sent too many requests",
             "login" => "too many logins came from this address",
+            "session" => "too many renewals came from this address",
             _ => "too many requests came from this address",
         };
         let mut failure = Failure::new(StatusCode::TOO_MANY_REQUESTS, IssueType::Throttled, said)
@@ -205,21 +226,22 @@ mod tests {
     }
 
     #[test]
-    fn logins_have_a_stricter_limit_and_use_up_the_others_too() {
-        let limits = limits(100, 3, 2);
+    fn logins_and_renewals_are_counted_apart_from_each_other_and_by_address() {
+        let limits = limits(100, 100, 2);
         let address: IpAddr = "192.0.2.1".parse().unwrap();
-        assert!(limits.address(address, true).is_ok() && limits.address(address, true).is_ok());
-        assert!(limits.address(address, true).is_err(), "the third login");
-        assert!(limits.address(address, false).is_err(), "the fourth request");
-        assert!(limits.address("192.0.2.2".parse().unwrap(), true).is_ok());
+        assert!(limits.login(address).is_ok() && limits.login(address).is_ok());
+        assert!(limits.login(address).is_err(), "the third login");
+        assert!(limits.session(address).is_ok() && limits.session(address).is_ok());
+        assert!(limits.session(address).is_err(), "the third renewal");
+        assert!(limits.login("192.0.2.2".parse().unwrap()).is_ok());
     }
 
     #[test]
     fn an_ipv6_host_cannot_escape_into_its_own_network() {
         let limits = limits(100, 1, 1);
-        assert!(limits.address("2001:db8:0:1::1".parse().unwrap(), false).is_ok());
-        assert!(limits.address("2001:db8:0:1:ffff::2".parse().unwrap(), false).is_err());
-        assert!(limits.address("2001:db8:0:2::1".parse().unwrap(), false).is_ok());
+        assert!(limits.address("2001:db8:0:1::1".parse().unwrap()).is_ok());
+        assert!(limits.address("2001:db8:0:1:ffff::2".parse().unwrap()).is_err());
+        assert!(limits.address("2001:db8:0:2::1".parse().unwrap()).is_ok());
     }
 
     #[test]

@@ -158,6 +158,10 @@ impl Accounts for PgAccounts<'_> {
         .fetch_optional(&mut *self.connection)
         .await
         .map_err(classify)?;
+        if row.is_none() {
+            // As many statements as for a name that somebody has: time tells nobody which names there are.
+            self.memberships(AccountId::from_uuid(Uuid::nil()), false).await?;
+        }
         self.whole(row, false).await
     }
 
@@ -412,6 +416,7 @@ impl Accounts for PgAccounts<'_> {
     }
 
     async fn others_with_role(&mut self, tenant: Tenant, account: AccountId, role: &str) -> Stored<i64> {
+        let before = self.act_for(&tenant.to_string()).await?;
         sqlx::query!(
             "select 1 as one from identity.organization where tenant = $1 for no key update",
             tenant.number()
@@ -419,7 +424,7 @@ impl Accounts for PgAccounts<'_> {
         .fetch_optional(&mut *self.connection)
         .await
         .map_err(classify)?;
-        sqlx::query_scalar!(
+        let others = sqlx::query_scalar!(
             r#"select count(*) as "count!"
              from identity.membership m join identity.account a on a.id = m.account
              where m.tenant = $1 and m.account <> $2 and $3 = any (m.roles)
@@ -430,7 +435,9 @@ impl Accounts for PgAccounts<'_> {
         )
         .fetch_one(&mut *self.connection)
         .await
-        .map_err(classify)
+        .map_err(classify)?;
+        self.act_for(&before).await?;
+        Ok(others)
     }
 }
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::store::{
-    Attempts, EndReason, NewSession, Session, SessionChange, Sessions, StoredRefreshToken, Whose,
+    Attempts, EndReason, NewSession, Session, SessionChange, Sessions, StaleAttempts, StoredRefreshToken,
+    Whose,
 };
 use domain::{StoreError, Stored};
 use kernel::{AccountId, SessionId, Tenant};
@@ -21,11 +22,6 @@ use crate::scope::{self, ACCOUNT, INSTALLATION, SCOPE, SESSION, TENANT};
 
 /// How long a session that has ended is kept, for whoever asks what happened.
 const KEPT: TimeDelta = TimeDelta::days(30);
-/// How long failures are remembered, and few of them: so that what an attacker makes of many names or addresses is
-/// bounded by what can be tried in a quarter of an hour.
-const REMEMBERED: TimeDelta = TimeDelta::hours(24);
-const FEW_REMEMBERED: TimeDelta = TimeDelta::minutes(15);
-const FEW: i32 = 5;
 
 /// [`Sessions`] on one connection, which is inside a transaction.
 pub struct PgSessions<'c> {
@@ -391,12 +387,12 @@ impl Sessions for PgSessions<'_> {
         Ok(())
     }
 
-    async fn sweep(&mut self, at: DateTime<Utc>) -> Stored<()> {
+    async fn sweep(&mut self, at: DateTime<Utc>, stale: StaleAttempts) -> Stored<()> {
         sqlx::query!(
             "delete from identity.login_attempt where last_at < $1 or (last_at < $2 and failures < $3)",
-            at - REMEMBERED,
-            at - FEW_REMEMBERED,
-            FEW,
+            stale.before,
+            stale.few_before,
+            i32::try_from(stale.fewer_than).unwrap_or(i32::MAX),
         )
         .execute(&mut *self.connection)
         .await

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use db_auth::{PgAccounts, PgOrganizations, PgSessions, sessions};
 use domain::store::{
     Accounts, Attempts, EndReason, NewAccount, NewOrganization, NewSession, OrganizationKind,
-    OrganizationStatus, Organizations, Sessions, Status, Whose,
+    OrganizationStatus, Organizations, Sessions, StaleAttempts, Status, Whose,
 };
 use kernel::{AccountId, Database, Secret, SessionId, Tenant};
 use sqlx::{Connection, PgConnection};
@@ -137,7 +137,12 @@ async fn what_nobody_asks_for_is_swept_and_the_rest_is_kept() {
     sessions.lock_attempts(&subjects, now).await.unwrap();
     let pairs: Vec<_> = subjects.iter().copied().zip(known).collect();
     sessions.set_attempts(&pairs).await.unwrap();
-    sessions.sweep(now).await.unwrap();
+    let stale = StaleAttempts {
+        before: now - TimeDelta::hours(24),
+        fewer_than: 5,
+        few_before: now - TimeDelta::minutes(15),
+    };
+    sessions.sweep(now, stale).await.unwrap();
     let left = sessions.attempts(&subjects).await.unwrap();
     assert_eq!(left.iter().map(Option::is_some).collect::<Vec<_>>(), [false, true, true, false]);
     assert!(sessions.find(old).await.unwrap().is_none() && sessions.find(new).await.unwrap().is_some());

@@ -79,7 +79,8 @@ pub struct Event {
     pub outcome: Outcome,
     /// The type of the record asked for, where there is one.
     pub resource_type: Option<ResourceType>,
-    /// The id asked for, where the record was named but not found.
+    /// The id asked for, where the record was named but not found. Without a type, whom or what the operation was done
+    /// to: the operation's name says whether that is an account, an organization, a session or a key.
     pub resource_id: Option<String>,
     /// The patients whose data was touched, each once.
     pub patients: Vec<Rid>,

@@ -17,7 +17,8 @@ pub use records::{
     Prepared, PreparedIndex, Records, SearchPage, Slice, Sliced, VersionEntry,
 };
 pub use sessions::{
-    Attempts, EndReason, NewSession, Session, SessionChange, Sessions, StoredRefreshToken, Whose,
+    Attempts, EndReason, NewSession, Session, SessionChange, Sessions, StaleAttempts, StoredRefreshToken,
+    Whose,
 };
 pub use signing_keys::{SigningKeys, StoredSigningKey};
 

@@ -29,6 +29,15 @@ impl Lane {
     pub const ADDRESS: Lane = Lane { free: 50, forgotten_after: Duration::from_secs(3_600) };
 }
 
+/// How long failures are remembered at all.
+pub const REMEMBERED: Duration = Duration::from_secs(24 * 3_600);
+/// Fewer than these are forgotten sooner, so that what somebody makes of very many names and addresses is bounded by
+/// what can be compared in [`FEW_REMEMBERED`].
+pub const FEW: u32 = 5;
+/// How long few failures are remembered: so long that who comes back with a few guesses each time they are forgotten
+/// has no more of them in a day than who waits as [`Lane::ACCOUNT`] asks.
+pub const FEW_REMEMBERED: Duration = Duration::from_secs(3_600);
+
 /// What is known of one lane of somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
@@ -115,6 +124,13 @@ mod tests {
     fn a_day_of_guessing_at_one_account_is_at_most_a_hundred_guesses_and_a_few_free_ones() {
         let looked_at = evaluated(Lane::ACCOUNT, 24 * 3_600, Duration::from_secs(1));
         assert!(looked_at <= 120, "{looked_at}");
+    }
+
+    #[test]
+    fn who_waits_until_a_few_guesses_are_forgotten_gains_nothing() {
+        let day = Duration::from_secs(24 * 3_600);
+        let (a_time, times) = (FEW - 1, day.as_secs() / FEW_REMEMBERED.as_secs());
+        assert!(u64::from(a_time) * times <= 100, "{a_time} guesses, {times} times a day");
     }
 
     #[test]

@@ -34,14 +34,14 @@ pub use change_password::{ChangePassword, Changed};
 pub use count_failure::CountFailure;
 pub use device::Device;
 pub use end::{EndSession, EndSessions};
-pub use find_account::{FindAccount, FindById};
+pub use find_account::{FindAccount, FindCaller};
 pub use lanes::Lanes;
 pub use list::ListSessions;
 pub use mint::{LIFETIME, MintedToken, Minter, NotMinted};
 pub use open::{OpenSession, Opened};
 pub use refresh::{Refresh, Refreshed};
 pub use replace_password::ReplacePassword;
-pub use sweep::Sweep;
+pub use sweep::{Sweep, stale_attempts};
 pub use switch::{SwitchOrganization, Switched};
 
 /// Who asks before anybody is logged in: the nil account, in an organization that does not exist.

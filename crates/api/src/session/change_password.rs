@@ -8,10 +8,11 @@ use identity::{RefreshToken, check_password};
 use kernel::{Secret, SessionId};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use services::session::{ChangePassword, Changed, CheckLanes, CountFailure, FindById, Lanes};
+use services::session::{ChangePassword, Changed, CheckLanes, CountFailure, FindCaller, Lanes};
 
 use super::granted;
 use super::log_in::unthrottled;
+use super::password_pool::Comer;
 use super::{Program, Sessions};
 use crate::body::Json;
 use crate::failure::Failure;
@@ -35,20 +36,20 @@ pub(crate) async fn change_password(
     Program(client): Program,
     Json(body): Json<NewPassword>,
 ) -> Result<Response, Failure> {
-    let _place = sessions.passwords.admit()?;
+    let _place = sessions.passwords.admit(Comer::Known)?;
     let (context, claims) = (asked.context, asked.claims);
     let (current, new) = (Secret::new(body.current_password), Secret::new(body.new_password));
     if current == new {
         return Err(refused("it is the password that you have"));
     }
-    let own = sessions.store.execute(FindById(claims.sub), context.clone()).await?.output;
-    let account =
-        own.ok_or_else(|| unauthorized("the account is not there any more", Some("invalid_token")))?;
+    let own = sessions.store.execute(FindCaller(claims.sid), context.clone()).await?.output;
+    let (account, session) =
+        own.ok_or_else(|| unauthorized("the session has ended: log in again", Some("invalid_token")))?;
     let place = account.memberships.iter().find(|place| place.tenant == claims.org);
     let organization = place.map_or("", |place| place.organization_name.as_str());
     check_password(&new, &[&account.username, organization]).map_err(|weak| refused(&weak.to_string()))?;
 
-    let lanes = Lanes::of_session(sessions.store.keyring(), claims.sid);
+    let lanes = Lanes::of_session(sessions.store.keyring(), &session);
     let turn = sessions.passwords.turn().await?;
     let check = CheckLanes { lanes: lanes.clone() };
     unthrottled(sessions.store.execute(check, context.clone()).await?.output)?;

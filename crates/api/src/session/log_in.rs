@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use domain::Context;
@@ -22,10 +22,12 @@ use services::session::{
 use uuid::Uuid;
 
 use super::granted;
+use super::password_pool::Comer;
 use super::{Program, Sessions};
 use crate::body::Json;
 use crate::failure::Failure;
 use crate::guard::{Origin, unauthorized};
+use crate::rate::LoginsUsedUp;
 
 /// What is sent.
 #[derive(Deserialize, JsonSchema)]
@@ -48,9 +50,11 @@ pub(crate) async fn log_in(
     State(sessions): State<Sessions>,
     origin: Origin,
     Program(client): Program,
-    Json(credentials): Json<Credentials>,
+    used_up: Option<Extension<LoginsUsedUp>>,
+    body: Result<Json<Credentials>, Failure>,
 ) -> Result<Response, Failure> {
-    let _place = sessions.passwords.admit()?;
+    let used_up = used_up.map(|Extension(LoginsUsedUp(failure))| failure);
+    let Json(credentials) = body.map_err(|refused| used_up.clone().unwrap_or(refused))?;
     let (context, keyring) = (sessions.nobody(origin), sessions.store.keyring());
     let find = FindAccount::new(&credentials.username);
     let username = find.username().to_owned();
@@ -59,6 +63,13 @@ pub(crate) async fn log_in(
         .device_token
         .as_deref()
         .and_then(|token| Device::of_token(keyring, &username, token, now));
+    // What strangers can use up is not what a known device needs.
+    if known.is_none()
+        && let Some(failure) = used_up
+    {
+        return Err(failure);
+    }
+    let _place = sessions.passwords.admit(if known.is_some() { Comer::Known } else { Comer::Stranger })?;
     let lanes = Lanes::of_login(keyring, &username, origin.network, known.as_ref());
 
     let begin = BeginLogin { find, lanes: lanes.clone() };

@@ -17,6 +17,8 @@ use crate::failure::Failure;
 const AT_WORK: usize = 2;
 /// Logins at work or waiting; the next is told to come back.
 const ADMITTED: usize = 32;
+/// Of them strangers: the rest is for whom a flood of strangers must not keep out.
+const STRANGERS: usize = 24;
 /// How long an admitted login waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -25,6 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct PasswordPool {
     hasher: Arc<PasswordHasher>,
     admitted: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
     at_work: Arc<Semaphore>,
     compared: Arc<AtomicU64>,
 }
@@ -35,6 +38,7 @@ impl PasswordPool {
         PasswordPool {
             hasher,
             admitted: Arc::new(Semaphore::new(ADMITTED)),
+            strangers: Arc::new(Semaphore::new(STRANGERS)),
             at_work: Arc::new(Semaphore::new(AT_WORK)),
             compared: Arc::default(),
         }
@@ -44,9 +48,14 @@ impl PasswordPool {
     /// not become a flood of lookups.
     ///
     /// # Errors
-    /// 503 where the queue is full.
-    pub(crate) fn admit(&self) -> Result<OwnedSemaphorePermit, Failure> {
-        Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| full())
+    /// 503 where the queue, or a stranger's part of it, is full.
+    pub(crate) fn admit(&self, comer: Comer) -> Result<Place, Failure> {
+        let take = |places: &Arc<Semaphore>| Arc::clone(places).try_acquire_owned().map_err(|_| full());
+        let among_strangers = match comer {
+            Comer::Known => None,
+            Comer::Stranger => Some(take(&self.strangers)?),
+        };
+        Ok(Place { _admitted: take(&self.admitted)?, _among_strangers: among_strangers })
     }
 
     /// A turn to compare or to hash. Whoever counts failures asks how many there are only now and holds the turn
@@ -123,6 +132,22 @@ impl PasswordPool {
     }
 }
 
+/// Who wants a password to be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Comer {
+    /// Somebody who is logged in, or comes with a device that has logged in before.
+    Known,
+    /// Anybody else.
+    Stranger,
+}
+
+/// A place in the queue, given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    _admitted: OwnedSemaphorePermit,
+    _among_strangers: Option<OwnedSemaphorePermit>,
+}
+
 /// One of the few turns at hashing.
 #[derive(Debug)]
 pub(crate) struct Turn(
@@ -173,11 +198,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_queue_asks_to_come_back() {
+    async fn a_full_queue_asks_to_come_back_and_strangers_cannot_fill_it() {
         let pool = pool();
-        let places: Vec<_> = (0..ADMITTED).map(|_| pool.admit().unwrap()).collect();
-        assert_eq!(pool.admit().unwrap_err().status(), StatusCode::SERVICE_UNAVAILABLE);
-        drop(places);
-        assert!(pool.admit().is_ok());
+        let fill = |comer| std::iter::from_fn(|| pool.admit(comer).ok()).collect::<Vec<_>>();
+        let strangers = fill(Comer::Stranger);
+        let known = fill(Comer::Known);
+        assert_eq!((strangers.len(), known.len()), (STRANGERS, ADMITTED - STRANGERS));
+        assert_eq!(pool.admit(Comer::Known).unwrap_err().status(), StatusCode::SERVICE_UNAVAILABLE);
+        drop(strangers);
+        assert!(pool.admit(Comer::Stranger).is_ok());
     }
 }

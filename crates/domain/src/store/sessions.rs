@@ -151,6 +151,17 @@ pub struct Attempts {
     pub blocked_until: DateTime<Utc>,
 }
 
+/// Which failed logins no longer count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StaleAttempts {
+    /// Those whose last failure is older.
+    pub before: DateTime<Utc>,
+    /// And those with fewer failures than this ...
+    pub fewer_than: u32,
+    /// ... whose last one is older than this.
+    pub few_before: DateTime<Utc>,
+}
+
 /// Sessions and failed logins, in `auth`.
 #[async_trait]
 pub trait Sessions: Send {
@@ -190,5 +201,5 @@ pub trait Sessions: Send {
     /// Forgets what is known.
     async fn forget_attempts(&mut self, subjects: &[[u8; 32]]) -> Stored<()>;
     /// Deletes what nobody will ask for: sessions that ended long ago, and failures that no longer count.
-    async fn sweep(&mut self, at: DateTime<Utc>) -> Stored<()>;
+    async fn sweep(&mut self, at: DateTime<Utc>, stale: StaleAttempts) -> Stored<()>;
 }

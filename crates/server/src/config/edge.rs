@@ -49,7 +49,7 @@ pub const RATE_LIMIT_ADDRESS: Variable = Variable {
 pub const RATE_LIMIT_LOGIN: Variable = Variable {
     name: "SALUS_RATE_LIMIT_LOGIN",
     default: "300",
-    help: "logins, renewals and the like that may come from one address in a minute",
+    help: "logins that may come from one address in a minute, but for devices that have logged in before; as many renewals and the like are counted apart",
     aliases: &[],
 };
 pub const MAX_CONNECTIONS: Variable = Variable {

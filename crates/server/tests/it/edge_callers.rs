@@ -9,8 +9,12 @@ use api::{Edge, Peer, RateLimits, Rates};
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 
+use identity::PasswordCost;
+use serde_json::json;
+
 use crate::client::{Answer, call};
 use crate::in_process::InProcess;
+use crate::people::{PASSWORD, Person, Tokens};
 
 fn rates(user: u32, address: u32, login: u32) -> Option<Arc<RateLimits>> {
     let number = |number| NonZeroU32::new(number).unwrap();
@@ -96,6 +100,25 @@ async fn logins_are_limited_more_narrowly_than_the_rest() {
     }
     assert_eq!(from.ask("POST", "/api/v1/auth/login").await.status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(from.ask("GET", "/fhir/R4/metadata").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn who_uses_up_the_logins_of_an_address_keeps_neither_known_devices_nor_renewals_out() {
+    let salus = InProcess::behind(Edge { rates: rates(100, 100, 3), ..Edge::default() }).await;
+    salus.create_account("admin", PASSWORD, PasswordCost::CHEAP).await;
+    let person = Person::at(&salus.router);
+    let tokens = person.log_in("admin", PASSWORD).await;
+    for _ in 0..5 {
+        person.try_log_in("admin", "not the password, I fear").await;
+    }
+    let stranger = person.try_log_in("admin", PASSWORD).await;
+    assert_eq!(stranger.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(stranger.header("ratelimit-limit"), "3", "the limit of the address, not the throttle");
+    let forged = json!({ "username": "admin", "password": PASSWORD, "device_token": "A".repeat(54) });
+    assert_eq!(person.post("/api/v1/auth/login", forged).await.status, StatusCode::TOO_MANY_REQUESTS);
+    let known = json!({ "username": "admin", "password": PASSWORD, "device_token": tokens.device });
+    Tokens::of(&person.post("/api/v1/auth/login", known).await);
+    Tokens::of(&person.refresh(&tokens.refresh).await);
 }
 
 #[tokio::test]

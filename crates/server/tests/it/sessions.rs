@@ -273,6 +273,7 @@ async fn who_belongs_to_two_organizations_names_one_and_can_change_over() {
     assert_eq!(unsaid.status, StatusCode::CONFLICT);
     let choices = unsaid.json()["errors"].to_string();
     assert!(choices.contains(&north) && choices.contains(&south) && choices.contains("South"), "{choices}");
+    assert_eq!(salus.audited("session.choose_organization").await, ["success"], "a password was found right");
     let wrong = person.try_log_in("north.admin", "not the password, I fear").await;
     assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
     assert!(!String::from_utf8_lossy(&wrong.body).contains("South"));

@@ -1,6 +1,7 @@
 //! Guessing passwords.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use chrono::TimeDelta;
@@ -111,4 +112,52 @@ async fn whoever_has_a_stolen_token_cannot_guess_the_password_with_it() {
     }
     assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
     assert!(salus.sessions.passwords.compared() - before <= 10);
+}
+
+#[tokio::test]
+async fn a_thief_who_changes_sessions_has_no_more_guesses_than_one_who_stays() {
+    let salus = InProcess::start().await;
+    let mut thief = administrator(&salus).await;
+    let own = json!({ "organization_id": thief.get("/api/v1/auth/me").await.json()["organization"] });
+    let guess = json!({ "current_password": WRONG, "new_password": "an orchard of seven plums" });
+    let before = salus.sessions.passwords.compared();
+    for _ in 0..5 {
+        for _ in 0..4 {
+            thief.post("/api/v1/auth/change-password", guess.clone()).await;
+        }
+        let next = Tokens::of(&thief.post("/api/v1/auth/switch-organization", own.clone()).await);
+        thief = thief.with(&next.access);
+    }
+    let looked_at = salus.sessions.passwords.compared() - before;
+    assert!((5..=10).contains(&looked_at), "{looked_at} of 20");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_strangers_leaves_room_for_the_owners_device() {
+    let salus = InProcess::start().await;
+    administrator(&salus).await;
+    let owner = Person::at(&salus.router);
+    let device = owner.log_in("admin", PASSWORD).await.device;
+    let mut strangers = JoinSet::new();
+    for stranger in 0..64_u32 {
+        let from = std::net::Ipv4Addr::from(0xC633_6400 + stranger).into();
+        let person = Person { from, ..owner.clone() };
+        strangers.spawn(async move {
+            let mut turned_away = 0;
+            for number in 0..20 {
+                let answer = person.try_log_in(&format!("name{stranger}.{number}"), WRONG).await;
+                turned_away += u32::from(answer.status == StatusCode::SERVICE_UNAVAILABLE);
+            }
+            turned_away
+        });
+    }
+    let flood = tokio::spawn(strangers.join_all());
+    let known = json!({ "username": "admin", "password": PASSWORD, "device_token": device });
+    while !flood.is_finished() {
+        // Somebody who takes the place that it has just given back would show nothing.
+        tokio::time::sleep(Duration::from_millis(15)).await;
+        Tokens::of(&owner.post("/api/v1/auth/login", known.clone()).await);
+    }
+    let turned_away: u32 = flood.await.unwrap().into_iter().sum();
+    assert!(turned_away > 0, "the queue was never full: nothing was shown");
 }

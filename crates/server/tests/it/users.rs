@@ -207,6 +207,36 @@ async fn what_another_organization_made_it_alone_can_change() {
 }
 
 #[tokio::test]
+async fn whoever_made_an_account_takes_no_administrator_from_another_organization() {
+    let salus = InProcess::start().await;
+    let system = administrator(&salus).await;
+    let (_, north) = found(&system, "North", "north.admin").await;
+    let (south_id, south) = found(&system, "South", "south.admin").await;
+    let own = text(&system.get("/api/v1/auth/me").await.json()["organization"]);
+    let join = async |organization: &str, username: &str, role: &str| {
+        let member = json!({ "username": username, "roles": [role] });
+        system.post(&format!("/api/v1/organizations/{organization}/members"), member).await.status
+    };
+    // Nora looks after the installation, and was made by North.
+    let (nora, _) = employ(&north, "nora", &["nurse"]).await;
+    assert_eq!(join(&own, "nora", "system_administrator").await, StatusCode::NO_CONTENT);
+    let refused = north.act(&format!("/api/v1/users/{nora}/disable")).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "may more elsewhere than North's administrator");
+    // Bert is the only one left to administer South.
+    let (bert, _) = employ(&north, "bert", &["nurse"]).await;
+    assert_eq!(join(&south_id, "bert", "administrator").await, StatusCode::NO_CONTENT);
+    let boss = text(&south.get("/api/v1/auth/me").await.json()["account"]);
+    let demoted = south.put(&format!("/api/v1/users/{boss}/roles"), json!({ "roles": ["nurse"] })).await;
+    assert_eq!(demoted.status, StatusCode::OK);
+    let bert = format!("/api/v1/users/{bert}");
+    assert_eq!(north.act(&format!("{bert}/disable")).await.status, StatusCode::CONFLICT);
+    // It can always end what is its own: the membership.
+    assert_eq!(north.delete(&bert).await.status, StatusCode::NO_CONTENT);
+    let tokens = Person::at(&salus.router).log_in("bert", PASSWORD).await;
+    assert!(south.with(&tokens.access).is_in().await);
+}
+
+#[tokio::test]
 async fn a_reset_password_ends_sessions_and_lets_the_holder_in_whom_guesses_kept_out() {
     let salus = InProcess::start().await;
     let admin = administrator(&salus).await;

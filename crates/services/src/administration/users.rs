@@ -4,9 +4,9 @@ use domain::audit::Action;
 use domain::permission::{ADMINISTRATOR, SYSTEM_ADMINISTRATOR};
 use domain::store::{Account, EndReason, NewAccount, Status, User, UserFilter, Whose};
 use domain::{Context, Operation, StoreError, Touches, UnitOfWork};
-use kernel::{AccountId, Database, Secret};
+use kernel::{AccountId, Database, Secret, Tenant};
 
-use super::{AdministrationError, at_home, given, manageable};
+use super::{AdministrationError, at_home, covers, given, manageable};
 use crate::trail;
 
 type Outcome<T> = Result<T, AdministrationError>;
@@ -149,7 +149,10 @@ impl Operation for SetUserStatus {
         let own = user.home == tenant;
         match self.status {
             Status::Disabled => {
-                stays_administered(context, work, &user, &[]).await?;
+                stays_administered(tenant, work, &user, &[]).await?;
+                if own {
+                    can_be_spared_elsewhere(context, work, &user).await?;
+                }
                 let mut accounts = work.accounts()?;
                 let whose = if own {
                     accounts.set_account_status(self.account, Status::Disabled).await?;
@@ -246,7 +249,7 @@ impl Operation for SetRoles {
         let user = lock(context, work, self.account).await?;
         manageable(context, &user)?;
         let roles = given(context, &self.roles)?;
-        stays_administered(context, work, &user, &roles).await?;
+        stays_administered(tenant, work, &user, &roles).await?;
         work.accounts()?.set_roles(tenant, self.account, &roles).await?;
         work.sessions()?.raise_epoch(tenant, self.account, context.now()).await?;
         let detail = format!("from={} to={}", user.roles.join(","), roles.join(","));
@@ -271,7 +274,7 @@ impl Operation for RemoveMember {
         let tenant = context.caller.tenant;
         let user = lock(context, work, self.0).await?;
         manageable(context, &user)?;
-        stays_administered(context, work, &user, &[]).await?;
+        stays_administered(tenant, work, &user, &[]).await?;
         work.accounts()?.remove_membership(tenant, self.0).await?;
         let mut sessions = work.sessions()?;
         sessions.end(Whose::Member(tenant, self.0), context.now(), EndReason::Removed).await?;
@@ -299,24 +302,62 @@ async fn done(
     work.accounts()?.user(context.caller.tenant, account).await?.ok_or(USER)
 }
 
-/// Refuses to take the last administrator away. `roles` are those that the user keeps.
+/// Refuses to take the last administrator of this organization away. `roles` are those that the user keeps.
 async fn stays_administered(
-    context: &Context,
+    tenant: Tenant,
     work: &mut dyn UnitOfWork,
     user: &User,
     roles: &[String],
 ) -> Outcome<()> {
-    let refusals = [
-        (ADMINISTRATOR, "this is the organization's last administrator: name another first"),
-        (SYSTEM_ADMINISTRATOR, "this is the organization's last system administrator: name another first"),
-    ];
-    for (role, refusal) in refusals {
+    if user.status() != Status::Active {
+        return Ok(());
+    }
+    match last_with(tenant, work, user.account, &user.roles, roles).await? {
+        Some(ADMINISTRATOR) => Err(AdministrationError::Conflict(
+            "this is the organization's last administrator: name another first",
+        )),
+        Some(_) => Err(AdministrationError::Conflict(
+            "this is the organization's last system administrator: name another first",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The role of an administrator that nobody in the organization would have any more if this account had `after` instead
+/// of `before`.
+async fn last_with(
+    tenant: Tenant,
+    work: &mut dyn UnitOfWork,
+    account: AccountId,
+    before: &[String],
+    after: &[String],
+) -> Outcome<Option<&'static str>> {
+    for role in [ADMINISTRATOR, SYSTEM_ADMINISTRATOR] {
         let has = |roles: &[String]| roles.iter().any(|it| it == role);
-        if user.status() == Status::Active && has(&user.roles) && !has(roles) {
-            let tenant = context.caller.tenant;
-            if work.accounts()?.others_with_role(tenant, user.account, role).await? == 0 {
-                return Err(AdministrationError::Conflict(refusal));
-            }
+        if has(before) && !has(after) && work.accounts()?.others_with_role(tenant, account, role).await? == 0
+        {
+            return Ok(Some(role));
+        }
+    }
+    Ok(None)
+}
+
+/// Refuses to disable an account everywhere where another organization has given it more than the caller may, or would
+/// be left without an administrator. That organization is not the caller's to disturb; the membership here is.
+async fn can_be_spared_elsewhere(context: &Context, work: &mut dyn UnitOfWork, user: &User) -> Outcome<()> {
+    let Some(account) = work.accounts()?.find(user.account).await? else { return Ok(()) };
+    // Each organization is locked in turn, the caller's first: two who do this to each other at once can meet in a
+    // deadlock, which the store tries again.
+    for place in account.usable().filter(|place| place.tenant != context.caller.tenant) {
+        if !covers(context, &place.roles) {
+            return Err(AdministrationError::Forbidden(
+                "this user has permissions in another organization that you do not have: remove the user from yours",
+            ));
+        }
+        if last_with(place.tenant, work, user.account, &place.roles, &[]).await?.is_some() {
+            return Err(AdministrationError::Conflict(
+                "this user is the last administrator of another organization: remove the user from yours",
+            ));
         }
     }
     Ok(())

@@ -1,8 +1,8 @@
 //! The account behind a name typed at login.
 
-use domain::store::Account;
+use domain::store::{Account, Session};
 use domain::{Context, Operation, StoreError, Touches, UnitOfWork};
-use kernel::{AccountId, Database};
+use kernel::{Database, SessionId};
 
 /// Longest name that is looked up, bytes.
 const USERNAME_BYTES: usize = 256;
@@ -46,21 +46,25 @@ impl Operation for FindAccount {
     }
 }
 
-/// Looks up an account that is logged in.
+/// Looks up the caller's account, and the session with which it is logged in; none where either is gone.
 #[derive(Clone, Copy, Debug)]
-pub struct FindById(pub AccountId);
+pub struct FindCaller(pub SessionId);
 
-impl Operation for FindById {
-    const NAME: &'static str = "session.find_by_id";
-    type Output = Option<Account>;
+impl Operation for FindCaller {
+    const NAME: &'static str = "session.find_caller";
+    type Output = Option<(Account, Session)>;
     type Error = StoreError;
 
     fn touches(&self) -> Touches {
         Touches::reads(&[Database::Auth])
     }
 
-    async fn run(&self, _: &Context, work: &mut dyn UnitOfWork) -> Result<Option<Account>, StoreError> {
-        work.accounts()?.find(self.0).await
+    async fn run(&self, context: &Context, work: &mut dyn UnitOfWork) -> Result<Self::Output, StoreError> {
+        let account = work.accounts()?.find(context.caller.account).await?;
+        let session = work.sessions()?.find(self.0).await?;
+        Ok(account
+            .zip(session)
+            .filter(|(account, session)| session.account == account.id && !session.revoked))
     }
 }
 

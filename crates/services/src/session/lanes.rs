@@ -4,9 +4,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::store::Attempts;
+use domain::store::{Attempts, Session};
 use identity::{Lane, Standing};
-use kernel::SessionId;
 use seal::Keyring;
 
 use super::Device;
@@ -47,9 +46,11 @@ impl Lanes {
     }
 
     /// The lane of whoever is logged in and is asked for the password again: a stolen token must not become a way to
-    /// guess it.
-    pub fn of_session(keyring: &Keyring, session: SessionId) -> Lanes {
-        let own = keyring.mac(PURPOSE, &[b"session", session.uuid().as_bytes()]);
+    /// guess it. It is the login's and not the session's: whoever goes on in another organization has a new session,
+    /// which ends when the login's would have.
+    pub fn of_session(keyring: &Keyring, session: &Session) -> Lanes {
+        let ends = session.expires_at.timestamp_micros().to_be_bytes();
+        let own = keyring.mac(PURPOSE, &[b"session", session.account.uuid().as_bytes(), &ends]);
         Lanes { lanes: vec![(own, Lane::PAIR)], cleared: vec![own] }
     }
 

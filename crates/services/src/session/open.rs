@@ -65,6 +65,9 @@ impl Operation for OpenSession {
             (Some(named), _) => usable.iter().copied().find(|membership| membership.organization == named),
         };
         let Some(membership) = chosen else {
+            // No session, but somebody has learnt that the password is right.
+            let event = trail::of_account(context, "session.choose_organization", None, Some(account.id));
+            trail::write(work, &event).await?;
             return Ok(Opened::Choose(usable.into_iter().cloned().collect()));
         };
         work.sessions()?.forget_attempts(self.lanes.cleared()).await?;

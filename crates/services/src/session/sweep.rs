@@ -1,6 +1,11 @@
 //! Deleting what nobody will ask for.
 
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::store::StaleAttempts;
 use domain::{Context, Operation, StoreError, Touches, UnitOfWork};
+use identity::throttle::{FEW, FEW_REMEMBERED, REMEMBERED};
 use kernel::Database;
 
 /// Deletes sessions that ended long ago and failures that no longer count.
@@ -17,6 +22,13 @@ impl Operation for Sweep {
     }
 
     async fn run(&self, context: &Context, work: &mut dyn UnitOfWork) -> Result<(), StoreError> {
-        work.sessions()?.sweep(context.now()).await
+        let now = context.now();
+        work.sessions()?.sweep(now, stale_attempts(now)).await
     }
+}
+
+/// The failures that no longer count at `now`.
+pub fn stale_attempts(now: DateTime<Utc>) -> StaleAttempts {
+    let ago = |time: Duration| now - TimeDelta::from_std(time).unwrap_or(TimeDelta::zero());
+    StaleAttempts { before: ago(REMEMBERED), fewer_than: FEW, few_before: ago(FEW_REMEMBERED) }
 }
