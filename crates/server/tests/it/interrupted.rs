@@ -78,9 +78,16 @@ async fn a_hook_that_is_interrupted_ends_with_the_program_and_the_backup_counts_
     let mut salus = Salus::new();
     salus.start();
     let folder = TestFolder::create();
+    // It must not hold the program's output open: whoever waits for that would wait for the hook.
     let (hook, pid) = (folder.path().join("hook"), folder.path().join("pid"));
-    fs::write(&hook, format!("#!/bin/sh\necho $$ >{0}.new\nmv {0}.new {0}\nexec sleep 600\n", pid.display()))
-        .unwrap();
+    fs::write(
+        &hook,
+        format!(
+            "#!/bin/sh\necho $$ >{0}.new\nmv {0}.new {0}\nexec sleep 600 >/dev/null 2>&1\n",
+            pid.display()
+        ),
+    )
+    .unwrap();
     fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
     salus.settings.push(("SALUS_BACKUP_HOOK", hook.display().to_string()));
     let mut command = salus.command(&["backup"]);
