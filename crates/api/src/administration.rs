@@ -10,7 +10,7 @@ mod users;
 use axum::extract::FromRef;
 use axum::http::StatusCode;
 use axum::routing::{MethodFilter, MethodRouter, on};
-use fhir::outcome::{Issue, IssueType};
+use fhir::outcome::IssueType;
 use services::administration::AdministrationError;
 use store::Store;
 
@@ -65,18 +65,11 @@ impl From<AdministrationError> for Failure {
             AdministrationError::Stale { .. } => {
                 Failure::new(StatusCode::PRECONDITION_FAILED, IssueType::Conflict, text)
             }
-            AdministrationError::Invalid { pointer, detail } => invalid(pointer, detail),
+            AdministrationError::Invalid { pointer, detail } => Failure::of_member(pointer, detail),
             AdministrationError::Forbidden(_) => {
                 Failure::new(StatusCode::FORBIDDEN, IssueType::Forbidden, text)
             }
             AdministrationError::Conflict(_) => Failure::new(StatusCode::CONFLICT, IssueType::Conflict, text),
         }
     }
-}
-
-/// 422 about one member of the body.
-fn invalid(pointer: &str, detail: impl Into<String>) -> Failure {
-    let mut failure = Failure::invalid_with(vec![Issue::error(IssueType::Value, detail.into()).at(pointer)]);
-    failure.status = StatusCode::UNPROCESSABLE_ENTITY;
-    failure
 }

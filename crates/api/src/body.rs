@@ -2,6 +2,7 @@
 
 mod encoding;
 mod member;
+mod objects;
 
 use std::sync::Arc;
 
@@ -43,9 +44,7 @@ impl LargeBundles {
         match timeout(patience, Arc::clone(&self.turns).acquire_owned()).await {
             Ok(Ok(turn)) => Ok(turn),
             Ok(Err(_)) | Err(_) => {
-                let mut failure = Failure::busy(5, "other large Bundles are in work");
-                failure.issues[0].code = IssueType::Throttled;
-                Err(failure)
+                Err(Failure::busy(5, "other large Bundles are in work").coded(IssueType::Throttled))
             }
         }
     }

@@ -39,6 +39,16 @@ impl Failure {
         Failure { status: StatusCode::BAD_REQUEST, issues, headers: Vec::new(), cause: None }
     }
 
+    /// 422 with these issues: the request is understood, and cannot be.
+    pub fn unprocessable(issues: Vec<Issue>) -> Failure {
+        Failure { status: StatusCode::UNPROCESSABLE_ENTITY, ..Failure::invalid_with(issues) }
+    }
+
+    /// 422 about one member of the body.
+    pub fn of_member(pointer: impl Into<String>, detail: impl Into<Cow<'static, str>>) -> Failure {
+        Failure::unprocessable(vec![Issue::error(IssueType::Value, detail.into()).at(pointer.into())])
+    }
+
     /// 404.
     pub fn missing(diagnostics: impl Into<Cow<'static, str>>) -> Failure {
         Failure::new(StatusCode::NOT_FOUND, IssueType::NotFound, diagnostics)
@@ -59,6 +69,15 @@ impl Failure {
     pub fn busy(seconds: u32, diagnostics: impl Into<Cow<'static, str>>) -> Failure {
         Failure::new(StatusCode::SERVICE_UNAVAILABLE, IssueType::Transient, diagnostics)
             .with_header(header::RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    /// The same, under another code: its status is often given for several reasons.
+    #[must_use]
+    pub fn coded(mut self, code: IssueType) -> Failure {
+        for issue in &mut self.issues {
+            issue.code = code;
+        }
+        self
     }
 
     /// The same, with a header.
@@ -84,11 +103,12 @@ impl Failure {
 /// 422 with every member that is wrong.
 impl From<Faults> for Failure {
     fn from(faults: Faults) -> Failure {
-        let issue =
-            |fault: &Fault| Issue::error(IssueType::Value, fault.detail.clone()).at(fault.pointer.clone());
-        let issues = faults.list().iter().map(issue).collect();
-        let status = StatusCode::UNPROCESSABLE_ENTITY;
-        Failure { status, issues, headers: Vec::new(), cause: None }
+        let issue = |fault: &Fault| {
+            // The whole body is the empty pointer, which nothing would show.
+            let place = if fault.pointer.is_empty() { "/" } else { &fault.pointer };
+            Issue::error(IssueType::Value, fault.detail.clone()).at(place.to_owned())
+        };
+        Failure::unprocessable(faults.list().iter().map(issue).collect())
     }
 }
 
@@ -112,14 +132,11 @@ impl From<StoreError> for Failure {
             }
             StoreError::Exhausted { database } => {
                 let busy = format!("more requests need the {database} database than it can answer at present");
-                let mut failure = Failure::busy(1, busy);
-                failure.issues[0].code = IssueType::Throttled;
-                failure.because(&error)
+                Failure::busy(1, busy).coded(IssueType::Throttled).because(&error)
             }
             StoreError::Contended { .. } => {
-                let mut failure = Failure::busy(1, "another transaction holds what this one needs");
-                failure.issues[0].code = IssueType::LockError;
-                failure.because(&error)
+                let busy = "another transaction holds what this one needs";
+                Failure::busy(1, busy).coded(IssueType::LockError).because(&error)
             }
             StoreError::TooCostly { .. } => Failure::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -127,9 +144,7 @@ impl From<StoreError> for Failure {
                 "the request takes longer than the server allows: name a patient, a code or a shorter time",
             ),
             StoreError::Constraint { name } if name == "cursor" => {
-                let mut failure = Failure::invalid("_cursor is not a cursor that this search gave");
-                failure.issues[0].code = IssueType::Value;
-                failure
+                Failure::invalid("the cursor is none that this list gave").coded(IssueType::Value)
             }
             StoreError::Constraint { name } => Failure::new(
                 StatusCode::CONFLICT,

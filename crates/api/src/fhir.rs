@@ -21,7 +21,7 @@ mod update;
 mod version_read;
 mod written;
 
-pub(crate) use answer::{gone, if_match, missing, settle};
+pub(crate) use answer::{deleted, gone, if_match, missing, settle};
 pub(crate) use query::encode as encode_query;
 pub(crate) use shapes::{
     BundleDone, BundleToDo, Capabilities, HistoryParameters, Matches, OperationOutcomeBody,

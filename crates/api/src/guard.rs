@@ -151,16 +151,14 @@ fn mark(rule: &'static Rule, mut response: Response) -> Response {
 /// A write that has begun goes on to its commit or rollback without us: the store runs it on a task of its
 /// own. So only what does not write is invited to be repeated.
 fn out_of_time(rule: &Rule) -> Failure {
-    let mut failure = match rule.writes() {
+    match rule.writes() {
         true => Failure::new(
             StatusCode::SERVICE_UNAVAILABLE,
             IssueType::Timeout,
             "the request took longer than the server allows; it may still be done: look before repeating it",
         ),
-        false => Failure::busy(5, "the request took longer than the server allows"),
-    };
-    failure.issues[0].code = IssueType::Timeout;
-    failure
+        false => Failure::busy(5, "the request took longer than the server allows").coded(IssueType::Timeout),
+    }
 }
 
 /// A refusal, and who was refused where that is known.

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::paging::{Paging, searchable};
 use super::path::IdPath;
 use super::users::new_account;
-use super::{NewUserBody, invalid, shape};
+use super::{NewUserBody, shape};
 use crate::body::{Json, MergePatch};
 use crate::failure::Failure;
 use crate::guard::Asked;
@@ -300,12 +300,12 @@ pub(super) async fn amend(
 ) -> Result<Response, Failure> {
     let name = match patch.name {
         None => None,
-        Some(None) => return Err(invalid("/name", "an organization has a name")),
+        Some(None) => return Err(Failure::of_member("/name", "an organization has a name")),
         Some(Some(name)) => Some(shape::name("/name", &name)?),
     };
     let kind = match patch.kind {
         None => None,
-        Some(None) => return Err(invalid("/kind", "an organization is of some kind")),
+        Some(None) => return Err(Failure::of_member("/kind", "an organization is of some kind")),
         Some(Some(kind)) => Some(kind.into()),
     };
     let amend = AmendOrganization { organization: id, version, name, kind, parent: patch.parent_id };

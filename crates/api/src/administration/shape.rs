@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Deserializer};
 
-use super::invalid;
 use crate::failure::Failure;
 
 /// Longest name of a person or an organization, characters.
@@ -19,7 +18,10 @@ pub(super) fn name(pointer: &str, text: &str) -> Result<String, Failure> {
     if plain {
         return Ok(text.to_owned());
     }
-    Err(invalid(pointer, format!("a name has 1 to {NAME} characters, none of them a control character")))
+    Err(Failure::of_member(
+        pointer,
+        format!("a name has 1 to {NAME} characters, none of them a control character"),
+    ))
 }
 
 /// A username as it is stored: in lower case.
@@ -34,7 +36,7 @@ pub(super) fn username(pointer: &str, text: &str) -> Result<String, Failure> {
     }
     let detail =
         "a username has 3 to 64 letters (a to z), digits and . _ - @ +, and begins with a letter or digit";
-    Err(invalid(pointer, detail))
+    Err(Failure::of_member(pointer, detail))
 }
 
 /// An address that something could be sent to; whether it exists, only sending tells.
@@ -47,7 +49,7 @@ pub(super) fn email(pointer: &str, text: &str) -> Result<String, Failure> {
     if plain {
         return Ok(text.to_owned());
     }
-    Err(invalid(pointer, format!("an address looks like name@host and has at most {EMAIL} bytes")))
+    Err(Failure::of_member(pointer, format!("an address looks like name@host and has at most {EMAIL} bytes")))
 }
 
 /// A member of a merge patch: absent, null, or a value.

@@ -1,10 +1,10 @@
 //! JSON into one of our own shapes; a refusal names the member that is wrong, and never a value.
 
-use axum::http::StatusCode;
 use fhir::outcome::{Issue, IssueType};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_path_to_error::{Path, Segment};
 
+use super::objects::{LIST, Objects};
 use crate::failure::Failure;
 
 /// Reads the whole body.
@@ -12,13 +12,9 @@ use crate::failure::Failure;
 /// # Errors
 /// 400 where it is no JSON, 422 where it has another shape.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
-    // serde reads the members of a struct from a list too, in their order; no shape of ours is one.
-    if bytes.trim_ascii_start().starts_with(b"[") && serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
-        let issue = Issue::error(IssueType::Structure, "the body is a list and should be an object");
-        return Err(unprocessable(issue.at("/")));
-    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| refuse(error, bytes))?;
+    let value =
+        serde_path_to_error::deserialize(Objects(&mut deserializer)).map_err(|error| refuse(error, bytes))?;
     deserializer.end().map_err(|error| not_json(&error))?;
     Ok(value)
 }
@@ -32,25 +28,24 @@ fn refuse(error: serde_path_to_error::Error<serde_json::Error>, bytes: &[u8]) ->
         return not_json(&inner);
     }
     let message = inner.to_string();
-    let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
-    let (code, detail) = if let Some(name) = missing {
+    let quoted = |before| message.strip_prefix(before)?.split('`').next();
+    let (code, detail) = if let Some(name) = quoted("missing field `") {
         push(&mut pointer, name);
         (IssueType::Required, "this member is needed")
     } else if message.starts_with("unknown field") {
         (IssueType::Structure, "there is no such member")
     } else if message.starts_with("unknown variant") {
         (IssueType::Value, "this is none of the values that it may have")
+    } else if message.starts_with(LIST) {
+        (IssueType::Structure, "this is a list and should be an object")
+    } else if let Some(name) = quoted("duplicate field `") {
+        push(&mut pointer, name);
+        (IssueType::Structure, "this member is given more than once")
     } else {
         (IssueType::Value, "this has another type or form than it should")
     };
     let place = if pointer.is_empty() { "/".to_owned() } else { pointer };
-    unprocessable(Issue::error(code, detail).at(place))
-}
-
-fn unprocessable(issue: Issue) -> Failure {
-    let mut failure = Failure::invalid_with(vec![issue]);
-    failure.status = StatusCode::UNPROCESSABLE_ENTITY;
-    failure
+    Failure::unprocessable(vec![Issue::error(code, detail).at(place)])
 }
 
 fn not_json(error: &serde_json::Error) -> Failure {
@@ -96,6 +91,8 @@ mod tests {
     #[expect(dead_code, reason = "only its shape is looked at")]
     struct Item {
         count: u8,
+        #[serde(default)]
+        inner: Option<Box<Item>>,
     }
 
     fn place(json: &str) -> (u16, Option<String>) {
@@ -118,6 +115,26 @@ mod tests {
         );
         assert_eq!(place("7"), (422, Some("/".into())));
         assert_eq!(place(r#"["secret"]"#), (422, Some("/".into())));
+        assert_eq!(place(r#"{"name":"a","name":"secret"}"#), (422, Some("/name".into())));
+    }
+
+    #[test]
+    fn a_list_in_the_place_of_an_object_is_named_wherever_it_stands() {
+        let lists = [
+            (r#"["secret",[]]"#, "/"),
+            (r#"{"name":"a","items":[{"count":1},[7]]}"#, "/items/1"),
+            (r#"{"name":"a","items":[{"count":1,"inner":{"count":1,"inner":[7]}}]}"#, "/items/0/inner/inner"),
+        ];
+        for (json, pointer) in lists {
+            let failure = parse::<Body>(json.as_bytes()).unwrap_err();
+            let issue = &failure.issues[0];
+            assert_eq!(
+                (failure.status.as_u16(), issue.expression.as_deref()),
+                (422, Some(pointer)),
+                "{json}"
+            );
+            assert_eq!(issue.diagnostics, "this is a list and should be an object");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What FHIR answers have in common: bodies, versions in headers, conditions on versions.
 
+use std::borrow::Cow;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -99,10 +101,17 @@ pub(crate) fn missing() -> Failure {
 
 /// 410 for a record that was deleted in this version.
 pub(crate) fn gone(version: i32, last_updated: DateTime<Utc>) -> Failure {
-    let mut failure = Failure::new(StatusCode::GONE, IssueType::Deleted, "the resource was deleted");
-    let mut headers = HeaderMap::new();
-    stamp(&mut headers, version, last_updated);
-    failure.headers.extend(headers.into_iter().filter_map(|(name, value)| name.map(|name| (name, value))));
+    deleted("the resource was deleted", Some((version, last_updated)))
+}
+
+/// 410 in these words, with the version that is the deletion, where it is known.
+pub(crate) fn deleted(said: impl Into<Cow<'static, str>>, version: Option<(i32, DateTime<Utc>)>) -> Failure {
+    let mut failure = Failure::new(StatusCode::GONE, IssueType::Deleted, said);
+    if let Some((version, last_updated)) = version {
+        let mut headers = HeaderMap::new();
+        stamp(&mut headers, version, last_updated);
+        failure.headers.extend(headers.drain().filter_map(|(name, value)| Some((name?, value))));
+    }
     failure
 }
 

@@ -1,9 +1,7 @@
 //! `POST /api/v1/auth/change-password`: another password, by whoever knows the current one.
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::Response;
-use fhir::outcome::{Issue, IssueType};
 use identity::{RefreshToken, check_password};
 use kernel::{Secret, SessionId};
 use schemars::JsonSchema;
@@ -59,10 +57,7 @@ pub(crate) async fn change_password(
         let operation = "session.change_password";
         let count = CountFailure { lanes, account: Some(account.id), operation };
         sessions.store.execute(count, context).await?;
-        let issue = Issue::error(IssueType::Value, "this is not your password").at("/current_password");
-        let mut failure = Failure::invalid_with(vec![issue]);
-        failure.status = StatusCode::UNPROCESSABLE_ENTITY;
-        return Err(failure);
+        return Err(Failure::of_member("/current_password", "this is not your password"));
     }
     drop(turn);
     let change = ChangePassword {
@@ -87,8 +82,5 @@ pub(crate) async fn change_password(
 
 /// 422 about the new password.
 fn refused(why: &str) -> Failure {
-    let issue = Issue::error(IssueType::Value, why.to_owned()).at("/new_password");
-    let mut failure = Failure::invalid_with(vec![issue]);
-    failure.status = StatusCode::UNPROCESSABLE_ENTITY;
-    failure
+    Failure::of_member("/new_password", why.to_owned())
 }

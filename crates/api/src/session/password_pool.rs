@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::http::StatusCode;
 use fhir::outcome::IssueType;
 use identity::{PasswordHasher, Verified};
 use kernel::Secret;
@@ -155,14 +154,12 @@ pub(crate) struct Turn(
 );
 
 fn full() -> Failure {
-    let mut failure = Failure::busy(1, "too many logins at the same time");
-    failure.issues[0].code = IssueType::Throttled;
-    debug_assert_eq!(failure.status(), StatusCode::SERVICE_UNAVAILABLE);
-    failure
+    Failure::busy(1, "too many logins at the same time").coded(IssueType::Throttled)
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::http::StatusCode;
     use identity::PasswordCost;
 
     use super::*;

@@ -125,11 +125,31 @@ pub async fn get<E: Entry>(
             let shown = Charted::of(id, body.version, body.last_updated, patient, &resource);
             Ok((shown, resource))
         }
-        // Whose it was is not known any more; the path's patient is told no more than that it is gone.
         Found::Deleted { version, last_updated } => {
+            let theirs = |resource: &Value| is_of(E::RESOURCE, resource, patient);
+            require_deleted(archive, context, &key, version, E::NOUN, theirs).await?;
             Err(ChartError::Gone { noun: E::NOUN, version: Some((version, last_updated)) })
         }
         Found::Missing => Err(ChartError::Missing(E::NOUN)),
+    }
+}
+
+/// That a record which was deleted in this version was one of `theirs`. A deletion does not say whose record it ends:
+/// the version before it does.
+///
+/// # Errors
+/// `Missing`, as for every record of somebody else.
+pub(super) async fn require_deleted(
+    archive: &dyn Archive,
+    context: &Context,
+    key: &Key,
+    version: i32,
+    noun: &'static str,
+    theirs: impl Fn(&Value) -> bool,
+) -> Result<(), ChartError> {
+    match archive.version(context, key, version - 1).await? {
+        Found::Version(body) if theirs(&parsed(&body)?) => Ok(()),
+        Found::Version(_) | Found::Deleted { .. } | Found::Missing => Err(ChartError::Missing(noun)),
     }
 }
 

@@ -274,16 +274,19 @@ pub async fn get_vital_signs(
     id: &str,
 ) -> Result<Set, ChartError> {
     require_patient(archive, context, patient).await?;
+    let theirs =
+        |resource: &Value| set::is_head(resource) && is_of(ResourceType::Observation, resource, patient);
     let key = Key { resource_type: ResourceType::Observation, id: id.to_owned() };
     let head = match archive.read(context, &key).await? {
         Found::Version(body) => {
             let resource = entry::resource(&body)?;
-            if !set::is_head(&resource) || !is_of(ResourceType::Observation, &resource, patient) {
+            if !theirs(&resource) {
                 return Err(ChartError::Missing(NOUN));
             }
             record(id, &body, resource)
         }
         Found::Deleted { version, last_updated } => {
+            entry::require_deleted(archive, context, &key, version, NOUN, theirs).await?;
             return Err(ChartError::Gone { noun: NOUN, version: Some((version, last_updated)) });
         }
         Found::Missing => return Err(ChartError::Missing(NOUN)),

@@ -1,10 +1,11 @@
 //! What refusals of the chart become.
 
 use axum::http::StatusCode;
-use fhir::outcome::{Issue, IssueType};
+use fhir::outcome::IssueType;
 use services::chart::{ChartError, pointer_of};
 
 use crate::failure::Failure;
+use crate::fhir::deleted;
 
 impl Failure {
     /// The same, told in members of the body where it was told in elements of a resource.
@@ -22,22 +23,11 @@ impl From<ChartError> for Failure {
     fn from(error: ChartError) -> Failure {
         match error {
             ChartError::Missing(noun) => Failure::missing(format!("there is no such {noun}")),
-            ChartError::Gone { noun, .. } => {
-                Failure::new(StatusCode::GONE, IssueType::Deleted, format!("the {noun} was deleted"))
-            }
+            ChartError::Gone { version, .. } => deleted(error.to_string(), version),
             ChartError::Stale { .. } => {
                 Failure::new(StatusCode::PRECONDITION_FAILED, IssueType::Conflict, error.to_string())
             }
-            ChartError::Invalid(faults) => {
-                let issues = faults.list().iter().map(|fault| {
-                    // The whole body is the empty pointer, which nothing would show.
-                    let place = if fault.pointer.is_empty() { "/" } else { &fault.pointer };
-                    Issue::error(IssueType::Value, fault.detail.clone()).at(place.to_owned())
-                });
-                let mut failure = Failure::invalid_with(issues.collect());
-                failure.status = StatusCode::UNPROCESSABLE_ENTITY;
-                failure
-            }
+            ChartError::Invalid(faults) => faults.into(),
             ChartError::Query(issues) => Failure::invalid_with(issues),
             ChartError::Illegal(transition) => {
                 Failure::new(StatusCode::CONFLICT, IssueType::BusinessRule, transition.to_string())

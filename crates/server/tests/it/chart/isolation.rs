@@ -59,6 +59,38 @@ async fn a_record_of_another_patient_is_not_under_this_one() {
 }
 
 #[tokio::test]
+async fn that_a_record_was_deleted_is_told_only_under_the_patient_whose_it_was() {
+    let chart = Chart::new().await;
+    let other = chart.other().await;
+    for (path, resource_type, new) in [
+        ("problems", "Condition", json!({ "code": { "text": "x" } })),
+        ("allergies", "AllergyIntolerance", json!({ "code": { "text": "x" } })),
+        ("medications", "MedicationRequest", json!({ "code": { "text": "x" } })),
+        ("encounters", "Encounter", json!({ "class": "AMB" })),
+        ("notes", "Composition", json!({ "type": "nursing-note", "sections": [{ "text": "x" }] })),
+        ("vital-signs", "Observation", json!({ "heart_rate": 60 })),
+    ] {
+        let made = chart.made(path, new).await;
+        let (id, one) = (text(&made["id"]), format!("{path}/{}", text(&made["id"])));
+        let deleted = chart.client.delete(&format!("/fhir/R4/{resource_type}/{id}")).await;
+        assert_eq!(deleted.status, StatusCode::NO_CONTENT, "{deleted:?}");
+        let theirs = chart.get(&one).await;
+        assert_eq!((theirs.status, theirs.header("etag")), (StatusCode::GONE, "W/\"2\""), "{one}");
+        let patched = chart.patch(&one, "W/\"1\"", &json!({ "note": "x" })).await;
+        assert_eq!(patched.status, StatusCode::GONE, "{one}");
+        assert_eq!(other.get(&one).await.status, StatusCode::NOT_FOUND, "{one}");
+        let patched = other.patch(&one, "W/\"1\"", &json!({ "note": "x" })).await;
+        assert_eq!(patched.status, StatusCode::NOT_FOUND, "{one}");
+    }
+    let lone =
+        chart.fhir(json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" } }));
+    let path = format!("/fhir/R4/Observation/{}", lone.await);
+    chart.client.delete(&path).await;
+    let no_set = chart.get(&path.replace("/fhir/R4/Observation", "vital-signs")).await;
+    assert_eq!(no_set.status, StatusCode::NOT_FOUND, "what was no set is none that was deleted");
+}
+
+#[tokio::test]
 async fn a_deleted_patient_and_a_deleted_record_are_gone_and_an_unknown_patient_is_missing() {
     let chart = Chart::new().await;
     let made = chart.made("problems", json!({ "code": { "text": "x" } })).await;
