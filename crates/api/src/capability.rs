@@ -1,47 +1,40 @@
 //! What the server claims, made from the table of routes.
 
-use std::sync::OnceLock;
-
-use axum::body::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use fhir::ResourceType;
 use fhir::capability::{Interaction, Server, SystemInteraction};
+use serde_json::Value;
 
 use crate::failure::Failure;
+use crate::fhir::BASE;
 use crate::policy::{Endpoint, FhirEndpoint, table};
+use crate::public_url::PublicUrl;
 
 /// When what the statement says last changed. To be moved with it.
 const CHANGED: &str = "2026-11-21T00:00:00Z";
 
-/// The CapabilityStatement as JSON, made once.
+/// The CapabilityStatement, for clients that reach the server by this URL.
 ///
 /// # Errors
 /// 500 where the date above is not one.
-pub(crate) fn statement() -> Result<Bytes, Failure> {
-    static MADE: OnceLock<Bytes> = OnceLock::new();
-    if let Some(made) = MADE.get() {
-        return Ok(made.clone());
-    }
+pub(crate) fn statement(url: Option<&PublicUrl>) -> Result<Value, Failure> {
     let changed = DateTime::parse_from_rfc3339(CHANGED)
         .map_err(|_| Failure::defect("the CapabilityStatement's date is not a date"))?;
-    Ok(MADE.get_or_init(|| make(changed.into())).clone())
-}
-
-fn make(date: DateTime<Utc>) -> Bytes {
     let (types, system) = claimed();
     let resources: Vec<_> =
         ResourceType::all().map(|resource_type| (resource_type, types.as_slice())).collect();
+    let base = url.map(|url| format!("{}{BASE}", url.as_str()));
     let server = Server {
         name: "Salus",
         version: env!("CARGO_PKG_VERSION"),
-        date,
-        base_url: None,
+        date: changed.into(),
+        base_url: base.as_deref(),
         system: &system,
         resources: &resources,
         conditional_create: true,
         update_create: true,
     };
-    fhir::capability::statement(&server).to_string().into_bytes().into()
+    Ok(fhir::capability::statement(&server))
 }
 
 /// The interactions that the router serves, each once.
@@ -77,7 +70,7 @@ mod tests {
 
     #[test]
     fn it_claims_what_the_table_serves_for_every_type() {
-        let statement: serde_json::Value = serde_json::from_slice(&statement().unwrap()).unwrap();
+        let statement = statement(None).unwrap();
         let resources = statement["rest"][0]["resource"].as_array().unwrap();
         assert_eq!(resources.len(), ResourceType::all().len());
         let codes: Vec<_> = resources[0]["interaction"]

@@ -9,8 +9,19 @@ use axum::extract::RawPathParams;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 
 use crate::failure::Failure;
+
+/// The page, for the document.
+#[derive(JsonSchema)]
+#[schemars(inline, example = &"<!DOCTYPE html>\n<html lang=\"en\">...</html>")]
+pub(crate) struct Page(#[expect(dead_code, reason = "only its shape is looked at")] String);
+
+/// One of its files, for the document.
+#[derive(JsonSchema)]
+#[schemars(inline, example = &"body {\n  margin: 0;\n}\n")]
+pub(crate) struct File(#[expect(dead_code, reason = "only its shape is looked at")] String);
 
 /// A file of the page.
 struct Asset {

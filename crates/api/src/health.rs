@@ -37,6 +37,7 @@ impl Readiness {
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Live {
     /// `alive`.
+    #[schemars(example = &"alive")]
     status: &'static str,
 }
 
@@ -44,6 +45,7 @@ pub(crate) struct Live {
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Ready {
     /// `ready`, `not ready` or `stopping`.
+    #[schemars(example = &"ready")]
     status: &'static str,
     #[serde(flatten)]
     detail: Option<Detail>,
@@ -53,6 +55,7 @@ pub(crate) struct Ready {
 #[derive(Serialize, JsonSchema)]
 struct Detail {
     /// Whether this server holds a slot for naming new records.
+    #[schemars(example = true)]
     can_name_records: bool,
     databases: Databases,
 }
@@ -67,12 +70,16 @@ struct Databases {
 #[derive(Serialize, JsonSchema)]
 struct DatabaseReady {
     /// `unknown`, `up`, `down`, or `refused` where it answers but is not the database that it should be.
+    #[schemars(example = &"up")]
     state: &'static str,
     /// Whether a recovery pass has gone through it since the start.
+    #[schemars(example = true)]
     recovered: bool,
     /// Transactions that wait to be settled.
+    #[schemars(example = 0)]
     in_doubt: u64,
     /// Those that wait for a person.
+    #[schemars(example = 0)]
     quarantined: u64,
 }
 

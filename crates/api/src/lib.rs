@@ -22,6 +22,7 @@ mod public_url;
 mod query;
 mod rate;
 mod routes;
+mod sample;
 mod session;
 
 pub use body::LargeBundles;

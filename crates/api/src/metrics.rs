@@ -5,9 +5,15 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 
 /// The text format's version.
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
+/// The text, for the document.
+#[derive(JsonSchema)]
+#[schemars(inline, example = &"# TYPE http_requests_in_flight gauge\nhttp_requests_in_flight 3\n")]
+pub(crate) struct Measurements(#[expect(dead_code, reason = "only its shape is looked at")] String);
 
 /// Where the text comes from.
 #[derive(Clone)]

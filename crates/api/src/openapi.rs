@@ -13,9 +13,8 @@ mod tag;
 mod text;
 
 use std::borrow::Cow;
-use std::sync::OnceLock;
+use std::convert::Infallible;
 
-use axum::body::Bytes;
 use axum::http::{HeaderValue, header as http_header};
 use axum::response::{IntoResponse, Response};
 use schemars::generate::SchemaSettings;
@@ -23,6 +22,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
 use crate::policy::{Rule, table};
+use crate::public_url::{Made, PublicUrl};
 
 /// An OpenAPI document, as a schema.
 pub(crate) struct OpenApi;
@@ -54,10 +54,16 @@ impl JsonSchema for OpenApi {
 }
 
 /// Handles the request.
-pub(crate) async fn openapi() -> Response {
-    static MADE: OnceLock<Bytes> = OnceLock::new();
-    let made = MADE.get_or_init(|| document().to_string().into_bytes().into());
-    let mut response = made.clone().into_response();
+pub(crate) async fn openapi(url: Option<PublicUrl>) -> Response {
+    static MADE: Made = Made::new();
+    let Ok(made) = MADE.of(url.as_ref(), || {
+        let mut document = document();
+        if let Some(url) = &url {
+            document["servers"][0]["url"] = url.as_str().into();
+        }
+        Ok::<_, Infallible>(document.to_string().into())
+    });
+    let mut response = made.into_response();
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(http_header::CONTENT_TYPE, json);
     response

@@ -1,12 +1,18 @@
-//! The URL by which clients reach the server.
+//! The URL by which clients reach the server: the base of all links, where the operator named one.
+//!
+//! Links in headers are completed by the edge, whoever wrote them; those in bodies are made with [`Here`], and documents
+//! that name the URL are [`Made`] once.
 
-use std::sync::Arc;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::body::Bytes;
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::http::{HeaderMap, HeaderValue, header, request};
 
 /// The URL by which clients reach the server, where the operator named one: the base of links, instead of the request's
 /// Host. An extension of each request, set by the edge.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl(Arc<str>);
 
 impl PublicUrl {
@@ -37,9 +43,77 @@ impl PublicUrl {
     }
 }
 
+impl<S: Send + Sync> OptionalFromRequestParts<S> for PublicUrl {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut request::Parts, _: &S) -> Result<Option<PublicUrl>, Infallible> {
+        Ok(parts.extensions.get().cloned())
+    }
+}
+
+/// Where the request was sent, as its client writes it: without a public URL the path alone.
+#[derive(Clone, Debug)]
+pub(crate) struct Here(String);
+
+impl Here {
+    /// As a link.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The link to what lies below it under this id.
+    pub(crate) fn below(&self, id: &str) -> String {
+        format!("{}/{id}", self.0)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Here {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut request::Parts, _: &S) -> Result<Here, Infallible> {
+        let base = parts.extensions.get::<PublicUrl>().map_or("", PublicUrl::as_str);
+        Ok(Here(format!("{base}{}", parts.uri.path())))
+    }
+}
+
+/// A document that names the URL. A server has one, so it is made once.
+pub(crate) struct Made(Mutex<Option<(Option<PublicUrl>, Bytes)>>);
+
+impl Made {
+    /// None yet.
+    pub(crate) const fn new() -> Made {
+        Made(Mutex::new(None))
+    }
+
+    /// The document for this URL, made where it is not there.
+    ///
+    /// # Errors
+    /// What making it fails with.
+    pub(crate) fn of<E>(
+        &self,
+        url: Option<&PublicUrl>,
+        make: impl FnOnce() -> Result<Bytes, E>,
+    ) -> Result<Bytes, E> {
+        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*made {
+            Some((of, document)) if of.as_ref() == url => Ok(document.clone()),
+            _ => Ok(made.insert((url.cloned(), make()?)).1.clone()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_document_is_made_once_for_a_url() {
+        let (made, url) = (Made::new(), PublicUrl::new("https://salus.example.org"));
+        let of = |url, text: &'static str| made.of(url, || Ok::<_, Infallible>(Bytes::from(text))).unwrap();
+        assert_eq!(of(Some(&url), "one"), "one");
+        assert_eq!(of(Some(&url), "two"), "one");
+        assert_eq!(of(None, "three"), "three");
+    }
 
     #[test]
     fn links_from_our_root_are_completed_and_others_are_left() {

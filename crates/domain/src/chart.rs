@@ -129,6 +129,7 @@ impl Author {
 #[schemars(title = "Agent")]
 pub struct Agent {
     /// The account, where it was written through Salus' own API.
+    #[schemars(example = crate::sample::ACCOUNT)]
     pub account: Option<String>,
     /// The reference, such as `Practitioner/1`, where a FHIR client named one.
     pub reference: Option<String>,

@@ -9,6 +9,7 @@ pub mod fault;
 pub mod operation;
 pub mod patient;
 pub mod permission;
+pub mod sample;
 pub mod store;
 pub mod unit_of_work;
 

@@ -16,6 +16,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::sample;
+
 pub use amend::{amend, note_merge_into, take_over};
 pub use changes::{Change, changes};
 pub(crate) use check::EARLIEST_ZONE;
@@ -154,14 +156,23 @@ fn example() -> serde_json::Value {
     })
 }
 
-/// The example of what a client says is none of what the server answers, in whose schemas these members stand too.
-pub fn without_example(schema: &mut schemars::Schema) {
-    schema.remove("examples");
+/// The example of what a client says, with what the server adds to it.
+fn as_shown(schema: &mut schemars::Schema) {
+    let added = serde_json::json!({
+        "id": sample::PATIENT,
+        "patient_number": "P2026000001",
+        "mrn": "P2026000001",
+        "active": true,
+        "merged_into": null,
+        "version": 1,
+        "last_updated": sample::AT,
+    });
+    sample::extend(schema, &added);
 }
 
 /// A patient as the typed door shows one.
 #[derive(Clone, PartialEq, Eq, Serialize, JsonSchema)]
-#[schemars(transform = without_example)]
+#[schemars(transform = as_shown)]
 pub struct Patient {
     /// The id, the same as that of the FHIR Patient.
     pub id: String,

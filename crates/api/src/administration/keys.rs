@@ -16,20 +16,26 @@ use super::path::KidPath;
 use crate::failure::Failure;
 use crate::guard::Asked;
 use crate::hospital::Listing;
+use crate::sample;
 use crate::session::Sessions;
 
 /// A key.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(crate) struct KeyBody {
     /// Its identifier, as in the header of the tokens that it signs.
+    #[schemars(example = sample::KEY)]
     kid: String,
     /// What it is doing now.
+    #[schemars(example = &"current")]
     state: KeyActivity,
     /// When it was made.
+    #[schemars(example = &"2026-10-01T03:00:00Z")]
     created_at: DateTime<Utc>,
     /// When it begins to sign.
+    #[schemars(example = &"2026-10-01T03:02:00Z")]
     not_before: DateTime<Utc>,
     /// When its tokens cease to be believed; null while no newer key has taken its place.
+    #[schemars(example = None::<DateTime<Utc>>)]
     retire_after: Option<DateTime<Utc>>,
 }
 
@@ -67,7 +73,7 @@ async fn listing(sessions: &Sessions, context: Context) -> Result<Listing<KeyBod
         not_before: key.not_before,
         retire_after: key.retire_after,
     };
-    Ok(Listing::page("/api/v1/admin/keys", &[], keys.into_iter().zip(states).map(body).collect(), None))
+    Ok(Listing::whole(keys.into_iter().zip(states).map(body).collect()))
 }
 
 fn defect(error: SigningKeyError) -> Failure {

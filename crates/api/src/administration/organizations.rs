@@ -25,7 +25,9 @@ use crate::body::{Json, MergePatch};
 use crate::failure::Failure;
 use crate::guard::Asked;
 use crate::hospital::{IfMatch, created, versioned};
+use crate::public_url::Here;
 use crate::query::Query;
+use crate::sample;
 use crate::session::Sessions;
 
 const PATH: &str = "/api/v1/organizations";
@@ -34,18 +36,24 @@ const PATH: &str = "/api/v1/organizations";
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(crate) struct OrganizationBody {
     /// Its identifier.
+    #[schemars(example = sample::ORGANIZATION)]
     id: Uuid,
     /// Its name.
+    #[schemars(example = &"North Clinic")]
     name: String,
     /// What it is.
+    #[schemars(example = &"clinic")]
     kind: Kind,
     /// Whether anybody can act for it.
     status: Activity,
     /// The organization that it is a part of.
+    #[schemars(example = None::<Uuid>)]
     parent_id: Option<Uuid>,
     /// When it was created.
+    #[schemars(example = &"2026-03-02T07:55:00Z")]
     created_at: DateTime<Utc>,
     /// Rises with every change; also in `ETag`.
+    #[schemars(example = 1)]
     version: i32,
 }
 
@@ -135,6 +143,7 @@ pub(crate) struct NewOrganizationBody {
     name: String,
     /// What it is; a hospital where it is not said.
     #[serde(default)]
+    #[schemars(example = &"clinic")]
     kind: Option<Kind>,
     /// The organization that it is a part of.
     #[serde(default)]
@@ -153,6 +162,7 @@ pub(crate) struct NewAdministrator {
     username: String,
     /// The holder's name.
     #[serde(default)]
+    #[schemars(example = &"Nils Northman")]
     display_name: Option<String>,
     /// Where the holder can be written to.
     #[serde(default)]
@@ -174,10 +184,13 @@ pub(crate) struct OrganizationWithPassword {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 struct AdministratorBody {
     /// The account's identifier.
+    #[schemars(example = sample::ACCOUNT)]
     id: Uuid,
     /// The name to log in with.
+    #[schemars(example = &"north.admin")]
     username: String,
     /// Good for one thing: to log in and choose another. It is not shown again.
+    #[schemars(example = sample::TEMPORARY_PASSWORD)]
     temporary_password: String,
 }
 
@@ -188,10 +201,12 @@ pub(crate) struct OrganizationPatch {
     /// Its name.
     #[serde(default, deserialize_with = "shape::present")]
     #[schemars(with = "Option<String>")]
+    #[schemars(example = &"North Clinic")]
     name: Option<Option<String>>,
     /// What it is.
     #[serde(default, deserialize_with = "shape::present")]
     #[schemars(with = "Option<Kind>")]
+    #[schemars(example = &"clinic")]
     kind: Option<Option<Kind>>,
     /// The organization that it is a part of; for whoever looks after the installation.
     #[serde(default, deserialize_with = "shape::present")]
@@ -233,6 +248,7 @@ fn answer(organization: Organization) -> Response {
 pub(super) async fn list(
     State(sessions): State<Sessions>,
     asked: Asked,
+    here: Here,
     Query(query): Query<OrganizationQuery>,
 ) -> Result<Response, Failure> {
     searchable("q", query.q.as_deref())?;
@@ -243,7 +259,7 @@ pub(super) async fn list(
     let paging = Paging::new(
         &sessions,
         &asked.context,
-        PATH,
+        here,
         query.limit,
         [("q", query.q.clone()), ("status", status.map(|status| status.name().to_owned()))],
     );

@@ -6,12 +6,13 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::hospital::{Listing, page_size};
+use crate::public_url::Here;
 use crate::session::Sessions;
 
 /// One question to a list, by one caller.
 pub(super) struct Paging<'s> {
     sessions: &'s Sessions,
-    path: &'static str,
+    here: Here,
     parameters: Vec<(&'static str, String)>,
     /// What a cursor is good for: this caller and this question only.
     bound: String,
@@ -23,14 +24,15 @@ impl<'s> Paging<'s> {
     pub(super) fn new<const N: usize>(
         sessions: &'s Sessions,
         context: &Context,
-        path: &'static str,
+        here: Here,
         limit: Option<u32>,
         parameters: [(&'static str, Option<String>); N],
     ) -> Paging<'s> {
         let given = parameters.into_iter().chain([("limit", limit.map(|limit| limit.to_string()))]);
         let parameters: Vec<_> = given.filter_map(|(name, value)| Some((name, value?))).collect();
-        let bound = format!("{path} {} {} {parameters:?}", context.caller.tenant, context.caller.account);
-        Paging { sessions, path, parameters, bound, limit: page_size(limit) }
+        let bound =
+            format!("{} {} {} {parameters:?}", here.as_str(), context.caller.tenant, context.caller.account);
+        Paging { sessions, here, parameters, bound, limit: page_size(limit) }
     }
 
     /// How many to look for: one more than a page, which tells whether there is a next.
@@ -69,7 +71,7 @@ impl<'s> Paging<'s> {
         let next = next.transpose()?;
         let parameters: Vec<_> =
             self.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        Ok(Listing::page(self.path, &parameters, found.into_iter().map(shown).collect(), next.as_deref()))
+        Ok(Listing::page(&self.here, &parameters, found.into_iter().map(shown).collect(), next.as_deref()))
     }
 }
 

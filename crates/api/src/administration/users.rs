@@ -22,7 +22,9 @@ use crate::body::{Json, MergePatch};
 use crate::failure::Failure;
 use crate::guard::Asked;
 use crate::hospital::{IfMatch, created, versioned};
+use crate::public_url::Here;
 use crate::query::Query;
+use crate::sample;
 use crate::session::Sessions;
 
 const PATH: &str = "/api/v1/users";
@@ -31,24 +33,33 @@ const PATH: &str = "/api/v1/users";
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(crate) struct UserBody {
     /// The account's identifier.
+    #[schemars(example = sample::ACCOUNT)]
     id: Uuid,
     /// The name typed at login.
+    #[schemars(example = &"nora.north")]
     username: String,
     /// The holder's name; empty where none was given.
+    #[schemars(example = &"Nora North")]
     display_name: String,
     /// Where the holder can be written to.
+    #[schemars(example = &"nora@example.org")]
     email: Option<String>,
     /// The roles in this organization.
+    #[schemars(example = ["nurse"])]
     roles: Vec<String>,
     /// Whether the user can act in this organization.
     status: UserStatus,
     /// Whether the password is temporary.
+    #[schemars(example = true)]
     must_change_password: bool,
     /// Whether this organization made the account: only then can it change the holder's name and reset the password.
+    #[schemars(example = true)]
     at_home: bool,
     /// When it became a member.
+    #[schemars(example = &"2026-03-02T08:00:00Z")]
     member_since: DateTime<Utc>,
     /// Rises with every change; also in `ETag`.
+    #[schemars(example = 1)]
     version: i32,
 }
 
@@ -69,6 +80,7 @@ pub(crate) struct UserWithPassword {
     #[serde(flatten)]
     user: UserBody,
     /// Good for one thing: to log in and choose another. It is not shown again.
+    #[schemars(example = sample::TEMPORARY_PASSWORD)]
     temporary_password: String,
 }
 
@@ -170,6 +182,7 @@ fn answer(asked: &Asked, user: User) -> Response {
 pub(super) async fn list(
     State(sessions): State<Sessions>,
     asked: Asked,
+    here: Here,
     Query(query): Query<UserQuery>,
 ) -> Result<Response, Failure> {
     searchable("q", query.q.as_deref())?;
@@ -181,7 +194,7 @@ pub(super) async fn list(
     let paging = Paging::new(
         &sessions,
         &asked.context,
-        PATH,
+        here,
         query.limit,
         [
             ("q", query.q.clone()),

@@ -15,8 +15,8 @@ const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
      X-Request-Id, Idempotency-Key, traceparent, tracestate",
 );
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "ETag, Link, Location, Last-Modified, X-Request-Id, X-Correlation-Id, RateLimit-Limit, RateLimit-Remaining, \
-     RateLimit-Reset, RateLimit-Policy, Retry-After",
+    "ETag, Link, Location, Content-Location, X-Request-Id, X-Correlation-Id, X-Transaction-Id, RateLimit-Limit, \
+     RateLimit-Remaining, RateLimit-Reset, RateLimit-Policy, Retry-After, WWW-Authenticate, Allow",
 );
 /// How long a browser may remember a preflight, seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
@@ -173,11 +173,26 @@ mod tests {
         }
     }
 
+    fn lists(list: &HeaderValue, name: &str) -> bool {
+        list.to_str().unwrap().split(", ").any(|listed| listed.eq_ignore_ascii_case(name))
+    }
+
     #[test]
-    fn headers_that_only_we_send_can_be_read_by_an_allowed_page() {
-        for name in [ours::X_REQUEST_ID, ours::X_CORRELATION_ID, ours::RATE_LIMIT_REMAINING] {
-            let exposed = EXPOSED.to_str().unwrap().to_lowercase();
-            assert!(exposed.split(", ").any(|exposed| exposed == name.as_str()), "{name}");
+    fn every_header_of_an_answer_can_be_read_by_an_allowed_page() {
+        let document = crate::openapi::document();
+        let documented = document["components"]["headers"].as_object().unwrap().keys();
+        let ours = ours::X_CORRELATION_ID.to_string();
+        for name in documented.chain([&ours]) {
+            // These two any page may read (the Fetch standard's safelist).
+            let free = ["Cache-Control", "Last-Modified"].contains(&name.as_str());
+            assert!(free || lists(&EXPOSED, name), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_header_that_a_route_reads_can_be_sent_by_an_allowed_page() {
+        for header in crate::policy::table().flat_map(|rule| rule.documentation.headers) {
+            assert!(lists(&REQUEST_HEADERS, header.name), "{}", header.name);
         }
     }
 }

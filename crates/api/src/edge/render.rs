@@ -32,7 +32,7 @@ impl Door {
 
 /// Problem details (RFC 9457). The type is left out, which means `about:blank`: the title is the status.
 #[derive(Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, example = example())]
 pub(crate) struct Problem {
     /// The status in words.
     title: String,
@@ -53,12 +53,22 @@ pub(crate) struct Problem {
     errors: Vec<MemberError>,
 }
 
+fn example() -> serde_json::Value {
+    serde_json::json!({
+        "title": "Unprocessable Entity",
+        "status": 422,
+        "detail": "this member is needed",
+        "code": "required",
+        "request_id": crate::sample::REQUEST,
+        "errors": [{ "pointer": "/family_name", "detail": "this member is needed" }],
+    })
+}
+
 /// A member of the body that is wrong.
 #[derive(Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct MemberError {
     /// Where it is (JSON pointer, RFC 6901); `/` is the body as a whole.
-    #[schemars(example = &"/family_name")]
     pointer: String,
     /// What is wrong with it.
     detail: String,

@@ -6,6 +6,7 @@ use axum::response::Response;
 use fhir::prefer::Return;
 use services::record::{Write, bundle_response};
 use store::Store;
+use tracing::Instrument;
 
 use super::written::{Wishes, execute};
 use super::{answer, bundle_read};
@@ -23,7 +24,7 @@ pub(crate) async fn bundle(
 ) -> Result<Response, Failure> {
     let representation = wishes.prefer.returning == Some(Return::Representation);
     let presentation = wishes.presentation;
-    let work = tokio::spawn(async move {
+    let work = async move {
         let FhirBody { bytes, turn } = body;
         let write = Write::bundle(bytes)?.with_representation(representation);
         let mut committed = execute(&store, &asked.context, write).await?;
@@ -32,9 +33,11 @@ pub(crate) async fn bundle(
         let answer = bundle_response(written, &wishes.base);
         drop(turn);
         Ok::<_, Failure>((answer, committed.transaction, committed.settlement))
-    });
-    let (answer, transaction, settlement) =
-        work.await.map_err(|_| Failure::defect("the work of a Bundle panicked"))??;
+    };
+    // It stays in the request's span: traces lead through it, and what it logs names the request.
+    let (answer, transaction, settlement) = tokio::spawn(work.in_current_span())
+        .await
+        .map_err(|_| Failure::defect("the work of a Bundle panicked"))??;
     let mut response = answer::json(StatusCode::OK, answer, presentation);
     answer::settle(&mut response, transaction, settlement);
     Ok(response)

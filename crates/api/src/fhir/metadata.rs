@@ -8,8 +8,14 @@ use super::answer;
 use super::presentation::Presentation;
 use crate::capability::statement;
 use crate::failure::Failure;
+use crate::public_url::{Made, PublicUrl};
 
 /// Handles the request.
-pub(crate) async fn metadata(presentation: Presentation) -> Result<Response, Failure> {
-    Ok(answer::json(StatusCode::OK, statement()?.to_vec(), presentation))
+pub(crate) async fn metadata(
+    url: Option<PublicUrl>,
+    presentation: Presentation,
+) -> Result<Response, Failure> {
+    static MADE: Made = Made::new();
+    let statement = MADE.of(url.as_ref(), || statement(url.as_ref()).map(|it| it.to_string().into()))?;
+    Ok(answer::json(StatusCode::OK, statement.to_vec(), presentation))
 }

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::fhir::encode_query;
+use crate::public_url::Here;
 
 /// Entries of a page when the client names no number.
 const PAGE_DEFAULT: u32 = 20;
@@ -23,26 +24,29 @@ pub(crate) fn page_size(limit: Option<u32>) -> usize {
 pub(crate) struct Listing<T> {
     /// What is on the page.
     pub(crate) items: Vec<T>,
-    /// The path and query of the next page; null on the last.
+    /// The link to the next page; null on the last. Where the server knows no public URL, path and query.
+    #[schemars(example = None::<String>)]
     pub(crate) next: Option<String>,
-    /// How many there are in all, where that is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) total: Option<u64>,
 }
 
 impl<T: Serialize> Listing<T> {
-    /// A page of `path`, asked for with these parameters (`cursor` apart).
+    /// All there is, on one page.
+    pub(crate) fn whole(items: Vec<T>) -> Listing<T> {
+        Listing { items, next: None }
+    }
+
+    /// A page of what is `here`, asked for with these parameters (`cursor` apart).
     pub(crate) fn page(
-        path: &str,
+        here: &Here,
         parameters: &[(&str, &str)],
         items: Vec<T>,
         cursor: Option<&str>,
     ) -> Listing<T> {
         let next = cursor.map(|cursor| {
             let pairs = parameters.iter().copied().filter(|(name, _)| *name != "cursor");
-            format!("{path}?{}", encode_query(pairs.chain([("cursor", cursor)])))
+            format!("{}?{}", here.as_str(), encode_query(pairs.chain([("cursor", cursor)])))
         });
-        Listing { items, next, total: None }
+        Listing { items, next }
     }
 }
 
@@ -59,11 +63,15 @@ impl<T: Serialize> IntoResponse for Listing<T> {
 
 #[cfg(test)]
 mod tests {
+    use axum::extract::FromRequestParts;
+
     use super::*;
 
-    #[test]
-    fn the_way_to_the_next_page_keeps_the_parameters_and_replaces_the_cursor() {
-        let page = Listing::page("/x", &[("name", "a b"), ("cursor", "old")], vec![1], Some("new"));
+    #[tokio::test]
+    async fn the_way_to_the_next_page_keeps_the_parameters_and_replaces_the_cursor() {
+        let request = axum::http::Request::get("/x?name=a%20b&cursor=old").body(()).unwrap();
+        let Ok(here) = Here::from_request_parts(&mut request.into_parts().0, &()).await;
+        let page = Listing::page(&here, &[("name", "a b"), ("cursor", "old")], vec![1], Some("new"));
         assert_eq!(page.next.as_deref(), Some("/x?name=a%20b&cursor=new"));
         let response = page.into_response();
         assert_eq!(response.headers()[header::LINK], "</x?name=a%20b&cursor=new>; rel=\"next\"");

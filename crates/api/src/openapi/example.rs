@@ -1,16 +1,19 @@
-//! Examples: what a type gives itself (`#[schemars(example = ...)]`), and else a value made from its schema.
+//! Examples: what a type gives itself (`#[schemars(example = ...)]`), and else what its members give.
+//!
+//! Texts and numbers are never made up: a reader could not tell them from what the API really says. A type without an
+//! example, in a place where one is needed, fails the tests of the document.
 
-use serde_json::{Map, Number, Value, json};
+use serde_json::{Map, Value};
 
 /// How deep an example goes into types that hold themselves.
 const DEPTH_MAX: usize = 12;
 
-/// A value that the schema allows.
+/// A value that the schema allows, as far as the types give one.
 pub(super) fn of(schema: &Value, definitions: &Map<String, Value>) -> Value {
     made(schema, definitions, 0).unwrap_or_default()
 }
 
-/// None where the schema is too deep, or allows null alone.
+/// None where the schema is too deep, allows null alone, or gives nothing.
 fn made(schema: &Value, definitions: &Map<String, Value>, depth: usize) -> Option<Value> {
     if depth > DEPTH_MAX {
         return None;
@@ -37,10 +40,6 @@ fn made(schema: &Value, definitions: &Map<String, Value>, depth: usize) -> Optio
     match kind {
         "object" => Some(object(schema, definitions, depth)),
         "array" => Some(made(&schema["items"], definitions, depth + 1).into_iter().collect()),
-        "string" => Some(string(schema).into()),
-        "integer" => Some(schema["minimum"].as_i64().unwrap_or(1).max(1).into()),
-        "number" => Number::from_f64(schema["minimum"].as_f64().unwrap_or(1.0).max(1.0)).map(Value::Number),
-        "boolean" => Some(json!(true)),
         _ => None,
     }
 }
@@ -67,20 +66,10 @@ fn object(schema: &Value, definitions: &Map<String, Value>, depth: usize) -> Val
         .into()
 }
 
-fn string(schema: &Value) -> String {
-    let text = match schema["format"].as_str() {
-        Some("uuid") => "0197c1a0-7a5e-7c3b-9d2f-3b6a1c8e4f10",
-        Some("date-time") => "2026-11-21T09:30:00Z",
-        Some("date") => "2026-11-21",
-        Some("uri") => "https://example.org",
-        _ => "text",
-    };
-    let shortest = usize::try_from(schema["minLength"].as_u64().unwrap_or(0)).unwrap_or(0);
-    format!("{text:-<shortest$}")
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use schemars::JsonSchema;
     use serde::{Deserialize, Serialize};
 
@@ -91,8 +80,8 @@ mod tests {
     struct Tree {
         #[schemars(example = &"oak")]
         name: String,
-        id: uuid::Uuid,
         planted: Option<chrono::NaiveDate>,
+        #[schemars(example = 31)]
         rings: u16,
         kind: Kind,
         boughs: Vec<Tree>,
@@ -113,7 +102,73 @@ mod tests {
         assert_eq!(example["name"], "oak");
         assert_eq!(example["kind"], "broad_leaved");
         let tree: Tree = serde_json::from_value(example).unwrap();
-        assert_eq!(tree.rings, 1);
-        assert!(tree.planted.is_some() && !tree.boughs.is_empty());
+        assert_eq!(tree.rings, 31);
+        assert!(tree.planted.is_none(), "a date is not made up");
+        assert_eq!(tree.boughs[0].name, "oak");
+    }
+
+    /// Every example of the document with its place: of bodies, parameters, headers and schemas.
+    fn examples<'a>(place: &str, value: &'a Value, found: &mut Vec<(String, &'a Value)>) {
+        match value {
+            Value::Object(members) => {
+                for (name, member) in members {
+                    let place = format!("{place}/{}", name.replace('/', "~1"));
+                    match (name.as_str(), member) {
+                        ("example", example) => found.push((place, example)),
+                        ("examples", Value::Array(all)) => {
+                            found.extend(all.iter().map(|it| (place.clone(), it)))
+                        }
+                        _ => examples(&place, member, found),
+                    }
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| examples(place, item, found)),
+            _ => {}
+        }
+    }
+
+    /// What somebody writes who has nothing to say.
+    const PLACEHOLDERS: &[&str] = &[
+        "", "text", "string", "example", "value", "name", "id", "kid", "abc", "foo", "bar", "x", "todo",
+        "test",
+    ];
+
+    /// Members of an example that say nothing, and those that name two things by one UUID.
+    fn empty_words(place: &str, value: &Value, faults: &mut Vec<String>) {
+        match value {
+            Value::String(text) if PLACEHOLDERS.contains(&text.trim_matches('-').to_lowercase().as_str()) => {
+                faults.push(format!("{place}: {text:?} is a placeholder"));
+            }
+            Value::Object(members) => {
+                let mut seen = HashMap::new();
+                // `value` is a code of FHIR's.
+                for (name, member) in members.iter().filter(|(name, _)| *name != "code") {
+                    empty_words(&format!("{place}/{name}"), member, faults);
+                    let id = member.as_str().filter(|text| uuid::Uuid::try_parse(text).is_ok());
+                    if let Some(other) = id.and_then(|id| seen.insert(id, name)) {
+                        faults.push(format!("{place}: {other} and {name} are the same"));
+                    }
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| empty_words(place, item, faults)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn no_example_is_a_placeholder() {
+        let document = crate::openapi::document();
+        let mut found = Vec::new();
+        examples("", &document, &mut found);
+        let operations = crate::openapi::documented().count();
+        assert!(found.len() > 5 * operations, "only {} examples", found.len());
+        let mut faults = Vec::new();
+        found.iter().for_each(|(place, example)| empty_words(place, example, &mut faults));
+        // An example of a body with nothing in it shows nothing; where all may be left out, what can be said is shown.
+        let empty =
+            |example: &Value| example.is_null() || example.as_object().is_some_and(serde_json::Map::is_empty);
+        let bodies = found.iter().filter(|(place, example)| place.ends_with("/example") && empty(example));
+        faults.extend(bodies.map(|(place, _)| format!("{place}: shows nothing")));
+        assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
     }
 }

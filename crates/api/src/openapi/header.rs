@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::sample;
+
 /// A header that an answer may carry.
 struct Header {
     name: &'static str,
@@ -20,7 +22,7 @@ const HEADERS: &[Header] = &[
         name: "X-Request-Id",
         description: "Names the request in the server's log and in the audit trail.",
         always: true,
-        example: "0197c1a0-7a5e-7c3b-9d2f-3b6a1c8e4f10",
+        example: sample::REQUEST,
     },
     Header {
         name: "RateLimit-Limit",
@@ -69,13 +71,13 @@ const HEADERS: &[Header] = &[
         name: "Content-Location",
         description: "The path of what was found.",
         always: true,
-        example: "/api/v1/patients/0197c1a0-7a5e-7c3b-9d2f-3b6a1c8e4f10",
+        example: "/api/v1/patients/01a1fd70-f1c0-7269-af2a-74de452e6b43",
     },
     Header {
         name: "Link",
         description: "The next page, as `rel=\"next\"`; not on the last.",
         always: false,
-        example: "</api/v1/patients?cursor=abc>; rel=\"next\"",
+        example: "</api/v1/patients?limit=20&cursor=Zm9sbG93cw>; rel=\"next\"",
     },
     Header {
         name: "Retry-After",
@@ -83,24 +85,6 @@ const HEADERS: &[Header] = &[
             request was done.",
         always: false,
         example: "2",
-    },
-    Header {
-        name: "RateLimit-Limit",
-        description: "Requests that the narrowest limit allows in a minute; without limits there is none.",
-        always: false,
-        example: "6000",
-    },
-    Header {
-        name: "RateLimit-Remaining",
-        description: "Requests that it allows at once from now on.",
-        always: false,
-        example: "5987",
-    },
-    Header {
-        name: "RateLimit-Reset",
-        description: "Seconds until it allows all of them again; in a 429, until it allows the next.",
-        always: false,
-        example: "1",
     },
     Header {
         name: "WWW-Authenticate",
@@ -112,7 +96,7 @@ const HEADERS: &[Header] = &[
         name: "X-Transaction-Id",
         description: "The transaction that is decided, but not yet visible in every database.",
         always: true,
-        example: "0197c1a0-7a5e-7c3b-9d2f-3b6a1c8e4f10",
+        example: sample::TRANSACTION,
     },
     Header {
         name: "Cache-Control",
@@ -147,4 +131,16 @@ pub(super) fn components(referring: &[&Value]) -> Value {
     };
     let headers = HEADERS.iter().filter(referred);
     headers.map(|header| (header.name.to_owned(), component(header))).collect::<Map<_, _>>().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_header_is_described_once_and_none_that_no_answer_has() {
+        let document = crate::openapi::document();
+        let described = document["components"]["headers"].as_object().unwrap();
+        assert_eq!(described.len(), HEADERS.len(), "{:?}", described.keys());
+    }
 }

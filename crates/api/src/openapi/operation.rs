@@ -101,7 +101,7 @@ fn responses(rule: &Rule, generator: &mut SchemaGenerator) -> Value {
             }
             Some(answer) => {
                 if let (Some(given), Value::Object(refused)) =
-                    (answer["content"].as_object_mut(), content(form.content(), generator))
+                    (answer["content"].as_object_mut(), form.content_of(status, generator))
                 {
                     given.extend(refused);
                 }

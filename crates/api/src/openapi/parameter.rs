@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::docs;
 use crate::policy::{Endpoint, RequestHeader, Rule, Shape};
+use crate::sample;
 
 /// The variable segments of the path, in their order.
 pub(super) fn path(rule: &'static Rule) -> impl Iterator<Item = Value> {
@@ -50,10 +51,9 @@ fn segment(endpoint: Endpoint, name: &str) -> (&'static str, Value) {
             ("The patient number.", json!({ "type": "string", "examples": ["P2026000001"] }))
         }
         (Endpoint::Chart(_), _) => record("The entry's id."),
-        (_, "kid") => ("The key's id.", json!({ "type": "string", "examples": ["kid"] })),
+        (_, "kid") => ("The key's id.", json!({ "type": "string", "examples": [sample::KEY] })),
         _ => {
-            let example = "0197c1a0-7a5e-7c3b-9d2f-3b6a1c8e4f10";
-            ("The identifier.", json!({ "type": "string", "format": "uuid", "examples": [example] }))
+            ("The identifier.", json!({ "type": "string", "format": "uuid", "examples": [sample::ACCOUNT] }))
         }
     }
 }

@@ -8,6 +8,7 @@ use super::{header, operation};
 use crate::edge::Problem;
 use crate::fhir::OperationOutcomeBody;
 use crate::policy::{Content, Endpoint, OperationsEndpoint, Policy, Rule, Shape, Verb};
+use crate::sample;
 
 /// A refusal as such.
 struct Refusal {
@@ -110,7 +111,6 @@ const REFUSALS: &[Refusal] = &[
         "value",
         "this has another type or form than it should",
     ),
-    refusal(423, "It is locked at present.", &["Retry-After"], "lock-error", "the account is locked for now"),
     refusal(
         428,
         "`If-Match` is needed: who did not read what is there may overwrite what somebody else wrote.",
@@ -160,7 +160,7 @@ impl Form {
         }
     }
 
-    pub(super) const fn content(self) -> Content {
+    const fn content(self) -> Content {
         match self {
             Form::Problem => {
                 Content { media_types: &["application/problem+json"], shape: Shape::of::<Problem>() }
@@ -188,19 +188,34 @@ impl Form {
         let Refusal { status, code, detail, .. } = refusal;
         let reason =
             axum::http::StatusCode::from_u16(*status).ok().and_then(|status| status.canonical_reason());
-        match self {
+        let mut example = match self {
             Form::Problem => json!({
                 "title": reason.unwrap_or("Error"),
                 "status": status,
                 "detail": detail,
                 "code": code,
-                "request_id": "0197c1a0-7a5e-7c3b-9d2f-3b6a1c8e4f10",
+                "request_id": sample::REQUEST,
             }),
             Form::Outcome => json!({
                 "resourceType": "OperationOutcome",
                 "issue": [{ "severity": "error", "code": code, "diagnostics": detail }],
             }),
+        };
+        if let (Form::Problem, 422) = (self, *status) {
+            example["errors"] = json!([{ "pointer": "/birth_date", "detail": detail }]);
         }
+        example
+    }
+
+    /// How it looks for this status, with an example.
+    pub(super) fn content_of(self, status: u16, generator: &mut SchemaGenerator) -> Value {
+        let mut content = operation::content(self.content(), generator);
+        if let Some(refusal) = REFUSALS.iter().find(|refusal| refusal.status == status) {
+            for media_type in self.content().media_types {
+                content[*media_type]["example"] = self.example(refusal);
+            }
+        }
+        content
     }
 }
 
@@ -213,9 +228,6 @@ pub(super) fn statuses(rule: &Rule) -> Vec<u16> {
     }
     if matches!(rule.endpoint, Endpoint::Fhir(_)) {
         statuses.push(406);
-    }
-    if !matches!(rule.endpoint, Endpoint::Operations(OperationsEndpoint::Live | OperationsEndpoint::Ready)) {
-        statuses.push(429);
     }
     match rule.policy {
         Policy::Public => {}
@@ -253,13 +265,9 @@ pub(super) fn components(
 }
 
 fn component(form: Form, refusal: &Refusal, generator: &mut SchemaGenerator) -> Value {
-    let mut content = operation::content(form.content(), generator);
-    for media_type in form.content().media_types {
-        content[*media_type]["example"] = form.example(refusal);
-    }
     json!({
         "description": refusal.description,
         "headers": header::of(refusal.headers.iter().copied()),
-        "content": content,
+        "content": form.content_of(refusal.status, generator),
     })
 }

@@ -65,11 +65,7 @@ const ORGANIZATION_CREATE: Policy = Policy::Permissions(&[Permission::Organizati
 const ORGANIZATION_SUSPEND: Policy = Policy::Permissions(&[Permission::OrganizationSuspend]);
 const SYSTEM_KEYS: Policy = Policy::Permissions(&[Permission::SystemKeys]);
 
-const IF_MATCH: &[RequestHeader] = &[RequestHeader {
-    name: "If-Match",
-    description: "The version that the change is based on, such as `W/\"3\"`.",
-    required: true,
-}];
+const IF_MATCH: &[RequestHeader] = &[RequestHeader::IF_MATCH];
 const TAGGED: &[&str] = &["ETag"];
 
 const USER: &[Answer] =

@@ -73,11 +73,7 @@ const ABSENT: &[u16] = &[404, 410, 422];
 const CREATED: &[u16] = &[404, 409, 410, 412];
 const AMENDED: &[u16] = &[404, 409, 410, 412, 428];
 
-const IF_MATCH: &[RequestHeader] = &[RequestHeader {
-    name: "If-Match",
-    description: "The version that the change is based on, such as `W/\"3\"`.",
-    required: true,
-}];
+const IF_MATCH: &[RequestHeader] = &[RequestHeader::IF_MATCH];
 
 /// The answers about one shape. Constants of a type, because a constant function cannot lend out what it makes.
 struct Answers<T>(PhantomData<T>);
@@ -87,21 +83,12 @@ impl<T: JsonSchema> Answers<T> {
     const BARE: &'static [Answer] = &[Answer::ok("As it is.", Content::json::<T>())];
     const MADE: &'static [Answer] = &[
         Answer::created("What was written.", Content::json::<T>()),
-        Answer {
-            status: 202,
-            ..Answer::created("Decided, and not visible everywhere yet.", Content::json::<T>())
-        },
+        Answer { status: 202, ..Answer::created("As it will be.", Content::json::<T>()) },
     ];
     const CHANGED: &'static [Answer] = &[
         Answer::ok("As it is now.", Content::json::<T>()).with_headers(&["ETag"]),
-        Answer {
-            status: 202,
-            ..Answer::ok("Decided, and not visible everywhere yet.", Content::json::<T>())
-        },
+        Answer { status: 202, ..Answer::ok("As it will be.", Content::json::<T>()) },
     ];
-}
-
-impl<T: JsonSchema> Answers<T> {
     const PAGE: &'static [Answer] =
         &[Answer::ok("A page.", Content::json::<Listing<T>>()).with_headers(&["Link"])];
 }

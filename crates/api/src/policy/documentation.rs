@@ -104,6 +104,18 @@ impl Answer {
         Answer { status: 201, description, content: Some(content), headers: &["Location", "ETag"] }
     }
 
+    /// The same as 202: the write is decided, and one of the databases does not show it yet.
+    #[must_use]
+    pub const fn settling(self) -> Answer {
+        let headers: &[&str] = match self.status {
+            201 => &["Location", "ETag", "X-Transaction-Id"],
+            204 => &["X-Transaction-Id"],
+            _ => &["ETag", "X-Transaction-Id"],
+        };
+        let description = "Decided and not to be lost, but not visible in every database yet.";
+        Answer { status: 202, description, headers, ..self }
+    }
+
     /// 204.
     pub const fn empty(description: &'static str) -> Answer {
         Answer { status: 204, description, content: None, headers: &[] }
@@ -126,6 +138,15 @@ pub struct RequestHeader {
     pub description: &'static str,
     /// Whether a request without it is refused.
     pub required: bool,
+}
+
+impl RequestHeader {
+    /// `If-Match`, without which a change is refused.
+    pub const IF_MATCH: RequestHeader = RequestHeader {
+        name: "If-Match",
+        description: "The version that the change is based on, such as `W/\"3\"`.",
+        required: true,
+    };
 }
 
 /// What a route is for, what it takes and what it gives.

@@ -104,13 +104,8 @@ const UNCHANGED: Answer =
     Answer { status: 304, description: "The client has it.", content: None, headers: VERSIONED };
 
 /// A write whose halves are not visible everywhere yet.
-const fn settling(shape: Shape) -> Answer {
-    answer(
-        202,
-        "Decided and not to be lost, but not visible in every database yet.",
-        shape,
-        &["X-Transaction-Id"],
-    )
+const fn settling(shape: Shape, headers: &'static [&'static str]) -> Answer {
+    answer(202, "Decided and not to be lost, but not visible in every database yet.", shape, headers)
 }
 
 const fn record(
@@ -131,8 +126,10 @@ one that a type does not have is refused by name. Chains, `_has`, `_include`, `_
 and modifiers other than the type of a reference are not supported.";
 
 const DONE: Shape = Shape::of::<BundleDone>();
-const BUNDLE_ANSWERS: &[Answer] =
-    &[answer(200, "A Bundle with an answer for each entry.", DONE, &[]), settling(DONE)];
+const BUNDLE_ANSWERS: &[Answer] = &[
+    answer(200, "A Bundle with an answer for each entry.", DONE, &[]),
+    settling(DONE, &["X-Transaction-Id"]),
+];
 const BUNDLE: Documentation = Documentation::new(TAG, "A batch or transaction Bundle", BUNDLE_ANSWERS)
     .describe(
         "A transaction is done wholly, in all three databases, or not at all; the entries of a batch stand each for \
@@ -183,7 +180,7 @@ pub(super) const RULES: &[Rule] = &[
             &[
                 answer(201, "Created.", RESOURCE, LOCATED),
                 answer(200, "A record meets `If-None-Exist`: nothing was created.", RESOURCE, VERSIONED),
-                settling(RESOURCE),
+                settling(RESOURCE, &["Location", "ETag", "Last-Modified", "X-Transaction-Id"]),
             ],
         )
         .describe(
@@ -260,7 +257,7 @@ pub(super) const RULES: &[Rule] = &[
             &[
                 answer(200, "Replaced.", RESOURCE, VERSIONED),
                 answer(201, "Created.", RESOURCE, LOCATED),
-                settling(RESOURCE),
+                settling(RESOURCE, &["ETag", "Last-Modified", "X-Transaction-Id"]),
             ],
         )
         .describe("The body's `id` must be that of the path.")
@@ -289,7 +286,7 @@ pub(super) const RULES: &[Rule] = &[
                     status: 202,
                     description: "Decided and not to be lost, but not visible in every database yet.",
                     content: None,
-                    headers: &["X-Transaction-Id"],
+                    headers: &["ETag", "Last-Modified", "X-Transaction-Id"],
                 },
             ],
         )

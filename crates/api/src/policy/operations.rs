@@ -1,7 +1,9 @@
 //! Health and documents: for whoever runs the server or writes to it.
 
 use super::{Answer, Content, Documentation, Permission, Policy, RequestHeader, Rule, Shape, Verb};
+use crate::docs::{File, Page};
 use crate::health::{Live, Ready};
+use crate::metrics::Measurements;
 use crate::openapi::OpenApi;
 
 /// What can be asked.
@@ -33,9 +35,10 @@ const fn open(
 
 const TAG: &str = "Operations";
 
-const PAGE: Content = Content { media_types: &["text/html"], shape: Shape::of::<String>() };
+const PAGE: Content = Content { media_types: &["text/html"], shape: Shape::of::<Page>() };
 const FILE: Content =
-    Content { media_types: &["text/javascript", "text/css", "image/png"], shape: Shape::of::<String>() };
+    Content { media_types: &["text/javascript", "text/css", "image/png"], shape: Shape::of::<File>() };
+const MEASURED: Content = Content { media_types: &["text/plain"], shape: Shape::of::<Measurements>() };
 const KEPT: &[&str] = &["ETag", "Cache-Control"];
 const UNCHANGED: Answer =
     Answer { status: 304, description: "The client has it.", content: None, headers: KEPT };
@@ -90,10 +93,7 @@ pub(super) const RULES: &[Rule] = &[
             Documentation::new(
                 TAG,
                 "What is counted and measured, for Prometheus",
-                &[Answer::ok(
-                    "The text format, version 0.0.4.",
-                    Content { media_types: &["text/plain"], shape: Shape::of::<String>() },
-                )],
+                &[Answer::ok("The text format, version 0.0.4.", MEASURED)],
             ),
         )
     },

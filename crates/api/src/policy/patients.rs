@@ -48,12 +48,7 @@ const WRITE: Policy = Policy::Permissions(&[Permission::PatientWrite]);
 const DELETE: Policy = Policy::Permissions(&[Permission::PatientDelete]);
 const MERGE: Policy = Policy::Permissions(&[Permission::PatientMerge]);
 
-const IF_MATCH: RequestHeader = RequestHeader {
-    name: "If-Match",
-    description: "The version that the change is based on, such as `W/\"3\"`.",
-    required: true,
-};
-const MAY_MATCH: RequestHeader = RequestHeader { required: false, ..IF_MATCH };
+const MAY_MATCH: RequestHeader = RequestHeader { required: false, ..RequestHeader::IF_MATCH };
 
 const fn rule(
     endpoint: Endpoint,
@@ -71,13 +66,10 @@ const fn shown(description: &'static str) -> Answer {
     Answer::ok(description, Content::json::<Patient>()).with_headers(&["ETag"])
 }
 
-/// The commit is decided, and one database does not show it yet.
-const SETTLING: Answer = Answer {
-    status: 202,
-    description: "Decided and not to be lost, but not visible in every database yet.",
-    content: Some(Content::json::<Patient>()),
-    headers: &["ETag", "X-Transaction-Id"],
-};
+const SETTLING: Answer = shown("").settling();
+const REGISTERED: Answer = Answer::created("Registered, with a number.", Content::json::<Registered>());
+const MERGED: Answer = Answer::ok("Merged.", Content::json::<MergedBody>()).with_headers(&["ETag"]);
+const DELETED: Answer = Answer::empty("Deleted; the versions before stay in the history.");
 
 pub(super) const RULES: &[Rule] = &[
     rule(
@@ -89,7 +81,7 @@ pub(super) const RULES: &[Rule] = &[
         Documentation::new(
             TAG,
             "Register a patient",
-            &[Answer::created("Registered, with a number.", Content::json::<Registered>()), SETTLING],
+            &[REGISTERED, REGISTERED.settling()],
         )
         .describe(
             "`family_name`, `birth_date` and `gender` are needed. The patient number is made by the server, and so is \
@@ -174,7 +166,7 @@ pub(super) const RULES: &[Rule] = &[
         "patient.amend",
         Documentation::new(TAG, "Amend a patient", &[shown("The patient as it is now."), SETTLING])
             .describe("What the FHIR resource says beyond these members stays as it is.")
-            .headers(&[IF_MATCH])
+            .headers(&[RequestHeader::IF_MATCH])
             .body(Content::merge_patch::<Demographics>())
             .refuses(&[404, 409, 410, 412, 422, 428]),
     ),
@@ -187,10 +179,7 @@ pub(super) const RULES: &[Rule] = &[
         Documentation::new(
             TAG,
             "Delete a patient",
-            &[
-                Answer::empty("Deleted; the versions before stay in the history."),
-                Answer { content: None, headers: &["X-Transaction-Id"], ..SETTLING },
-            ],
+            &[DELETED, DELETED.settling()],
         )
         .headers(&[MAY_MATCH])
         .refuses(&[404, 409, 412]),
@@ -262,10 +251,7 @@ pub(super) const RULES: &[Rule] = &[
             Documentation::new(
                 TAG,
                 "Merge another registration of the same person into this one",
-                &[
-                    Answer::ok("Merged.", Content::json::<MergedBody>()).with_headers(&["ETag"]),
-                    Answer { content: Some(Content::json::<MergedBody>()), ..SETTLING },
-                ],
+                &[MERGED, MERGED.settling()],
             )
             .describe(
                 "Every record of `source` becomes one of this patient, in both databases or in neither; `source` is \

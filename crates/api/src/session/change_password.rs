@@ -21,6 +21,7 @@ use crate::guard::{Asked, unauthorized};
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewPassword {
     /// The password until now.
+    #[schemars(example = &"nine slow herons under the bridge")]
     current_password: String,
     /// The password from now on: 15 characters or more, of any kind.
     #[schemars(example = &"seven green kettles by the lake")]

@@ -9,29 +9,39 @@ use uuid::Uuid;
 
 use super::Sessions;
 use crate::failure::Failure;
+use crate::sample;
 
 /// The tokens of a session (RFC 6749, section 5.1).
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct TokenBody {
     /// To be sent as `Authorization: Bearer`.
+    #[schemars(example = sample::ACCESS_TOKEN)]
     access_token: String,
     /// `Bearer`.
+    #[schemars(example = &"Bearer")]
     token_type: &'static str,
     /// Seconds until the access token expires.
+    #[schemars(example = 600)]
     expires_in: u64,
     /// Good once, at `/api/v1/auth/refresh`, for the next two tokens.
+    #[schemars(example = sample::REFRESH_TOKEN)]
     refresh_token: String,
     /// The session.
+    #[schemars(example = sample::SESSION)]
     session_id: Uuid,
     /// The latest end of the session, however often it is renewed.
+    #[schemars(example = &"2026-11-21T20:58:00Z")]
     session_expires_at: chrono::DateTime<chrono::Utc>,
     /// The organization that the session acts for.
+    #[schemars(example = sample::ORGANIZATION)]
     organization_id: Uuid,
     /// Whether the password is temporary: then nothing can be done before another is chosen.
+    #[schemars(example = false)]
     must_change_password: bool,
     /// Names this device: sent along with the next login, it lets its owner in while somebody else guesses the
     /// password. Only a login gives it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = sample::DEVICE_TOKEN)]
     device_token: Option<String>,
 }
 

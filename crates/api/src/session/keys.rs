@@ -19,6 +19,7 @@ use services::signing::{
 use store::Store;
 
 use super::Sessions;
+use crate::sample;
 
 /// How long anybody may keep the published keys; less than the time for which a key is published before it signs.
 const KEPT: HeaderValue = HeaderValue::from_static("public, max-age=60");
@@ -113,16 +114,22 @@ pub(crate) struct JwkSet {
 #[derive(Serialize, JsonSchema)]
 struct JwkBody {
     /// `OKP`.
+    #[schemars(example = &"OKP")]
     kty: &'static str,
     /// `Ed25519`.
+    #[schemars(example = &"Ed25519")]
     crv: &'static str,
     /// The public half.
+    #[schemars(example = &"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")]
     x: String,
     /// The key's identifier.
+    #[schemars(example = sample::KEY)]
     kid: String,
     /// `sig`.
+    #[schemars(example = &"sig")]
     r#use: &'static str,
     /// `EdDSA`.
+    #[schemars(example = &"EdDSA")]
     alg: &'static str,
 }
 

@@ -11,23 +11,31 @@ use super::Sessions;
 use crate::failure::Failure;
 use crate::guard::Asked;
 use crate::hospital::Listing;
+use crate::sample;
 
 /// A session of the caller's.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(crate) struct SessionBody {
     /// Which.
+    #[schemars(example = sample::SESSION)]
     id: Uuid,
     /// When it was opened.
+    #[schemars(example = &"2026-11-21T08:58:00Z")]
     created_at: DateTime<Utc>,
     /// When it was opened or last renewed.
+    #[schemars(example = sample::AT)]
     last_used_at: DateTime<Utc>,
     /// Its latest end.
+    #[schemars(example = &"2026-11-21T20:58:00Z")]
     expires_at: DateTime<Utc>,
     /// What the program calls itself that opened it.
+    #[schemars(example = &"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")]
     user_agent: Option<String>,
     /// The address that it was opened from.
+    #[schemars(example = &"192.0.2.17")]
     address: Option<String>,
     /// Whether it is the one that asks.
+    #[schemars(example = true)]
     current: bool,
 }
 
@@ -46,5 +54,5 @@ pub(crate) async fn list(
         address: session.address.map(|address| address.to_string()),
         current: session.id == asked.claims.sid,
     };
-    Ok(Listing::page("/api/v1/auth/sessions", &[], found.into_iter().map(body).collect(), None))
+    Ok(Listing::whole(found.into_iter().map(body).collect()))
 }

@@ -28,20 +28,25 @@ use crate::body::Json;
 use crate::failure::Failure;
 use crate::guard::{Origin, unauthorized};
 use crate::rate::LoginsUsedUp;
+use crate::sample;
 
 /// What is sent.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Credentials {
     /// The account's name, in any case.
+    #[schemars(example = &"nora.north")]
     username: String,
     /// Its password.
+    #[schemars(example = &"seven green kettles by the lake")]
     password: String,
     /// The organization to act for, where the account belongs to several.
     #[serde(default)]
+    #[schemars(example = sample::ORGANIZATION)]
     organization_id: Option<Uuid>,
     /// What an earlier login on this device gave.
     #[serde(default)]
+    #[schemars(example = sample::DEVICE_TOKEN)]
     device_token: Option<String>,
 }
 

@@ -9,25 +9,34 @@ use uuid::Uuid;
 
 use crate::guard::Asked;
 use crate::policy::{Permission, allows};
+use crate::sample;
 
 /// Whom the token names, and what that allows.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Me {
     /// The account's identifier.
+    #[schemars(example = sample::ACCOUNT)]
     account: Uuid,
     /// The name typed at login.
+    #[schemars(example = &"nora.north")]
     username: String,
     /// The organization for which the caller acts.
+    #[schemars(example = sample::ORGANIZATION)]
     organization: Uuid,
     /// The caller's roles there.
+    #[schemars(example = ["nurse"])]
     roles: Vec<String>,
     /// What the roles allow, as `resource:action`.
+    #[schemars(example = ["chart:read", "chart:write", "patient:read"])]
     permissions: Vec<&'static str>,
     /// When the token expires.
+    #[schemars(example = &"2026-11-21T09:08:00Z")]
     expires_at: DateTime<Utc>,
     /// The session that the token belongs to.
+    #[schemars(example = sample::SESSION)]
     session_id: Uuid,
     /// Whether the password is temporary: then nothing can be done before another is chosen.
+    #[schemars(example = false)]
     must_change_password: bool,
 }
 

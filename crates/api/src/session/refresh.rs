@@ -12,12 +12,14 @@ use super::{Program, Sessions};
 use crate::body::Json;
 use crate::failure::Failure;
 use crate::guard::{Origin, unauthorized};
+use crate::sample;
 
 /// What is sent.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RefreshBody {
     /// The latest refresh token of the session.
+    #[schemars(example = sample::REFRESH_TOKEN)]
     refresh_token: String,
 }
 

@@ -16,12 +16,14 @@ use super::{Program, Sessions};
 use crate::body::Json;
 use crate::failure::Failure;
 use crate::guard::{Asked, unauthorized};
+use crate::sample;
 
 /// What is sent.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Destination {
     /// The organization to act for.
+    #[schemars(example = sample::ORGANIZATION)]
     organization_id: Uuid,
 }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::Object;
 use crate::fault::Faults;
 use crate::patient::EARLIEST_ZONE;
+use crate::sample;
 
 /// The text at a JSON pointer.
 pub(super) fn text(value: &Value, pointer: &str) -> Option<String> {
@@ -188,9 +189,17 @@ where
     Ok(<Option<T> as serde::Deserialize>::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// What an entry gives as an example is none of what is shown with it: the id and the version are missing.
-pub(super) fn without_examples(schema: &mut schemars::Schema) {
-    schema.remove("examples");
+/// The example of an entry, with what the server knows of it.
+pub(super) fn as_charted(schema: &mut schemars::Schema) {
+    let known = serde_json::json!({
+        "id": sample::RECORD,
+        "version": 1,
+        "patient": sample::PATIENT,
+        "last_updated": sample::AT,
+        "recorded_by": { "account": sample::ACCOUNT, "reference": null },
+        "recorded_at": sample::AT,
+    });
+    sample::extend(schema, &known);
 }
 
 #[cfg(test)]

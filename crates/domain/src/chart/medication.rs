@@ -146,8 +146,10 @@ pub struct Warning {
     /// What kind of warning.
     pub kind: WarningKind,
     /// The id of the record that is the reason for it.
+    #[schemars(example = crate::sample::RECORD)]
     pub record: String,
     /// A sentence.
+    #[schemars(example = &"the patient has an active allergy to this")]
     pub detail: String,
 }
 

@@ -3,16 +3,17 @@
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::codes::codes;
 use super::element::text;
 use super::vital_signs::table::{Alert, Member};
 use super::{Agent, Entry};
+use crate::sample;
 
 /// A record of the chart, as it is shown: what was written, and what the server knows of it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "{E}Record", transform = super::element::without_examples)]
+#[schemars(rename = "{E}Record", transform = super::element::as_charted)]
 pub struct Charted<E> {
     /// Its id, the same in FHIR.
     pub id: String,
@@ -33,6 +34,7 @@ pub struct Charted<E> {
 
 /// Who the patient is, at a glance.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(example = banner())]
 pub struct PatientBanner {
     /// The id.
     pub id: String,
@@ -50,6 +52,19 @@ pub struct PatientBanner {
     pub deceased: bool,
     /// The numbers under which others know the patient.
     pub identifiers: Vec<PatientIdentifier>,
+}
+
+fn banner() -> Value {
+    json!({
+        "id": sample::PATIENT,
+        "version": 1,
+        "family_name": "Vester",
+        "given_names": ["Ada"],
+        "birth_date": "1980-05-17",
+        "gender": "female",
+        "deceased": false,
+        "identifiers": [{ "system": "urn:oid:2.16.756.5.32", "value": "756.9217.0769.85" }],
+    })
 }
 
 /// A number of a patient.
@@ -118,11 +133,11 @@ codes! {
 
 /// The latest value of one measurement.
 #[derive(Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(example = latest())]
 pub struct LatestMeasurement {
     /// Which measurement.
     pub member: Member,
     /// A number in `unit`, or how awake the patient is.
-    #[schemars(example = &97)]
     pub value: Value,
     /// The unit, a code of UCUM; null for what has none.
     pub unit: Option<&'static str>,
@@ -132,6 +147,17 @@ pub struct LatestMeasurement {
     pub observation: String,
     /// The alarm that it gives, if it gives one.
     pub alert: Option<Alert>,
+}
+
+fn latest() -> Value {
+    json!({
+        "member": "oxygen_saturation",
+        "value": 89,
+        "unit": "%",
+        "measured_at": sample::AT,
+        "observation": sample::OBSERVATION,
+        "alert": Alert::example(),
+    })
 }
 
 impl<E: Entry> Charted<E> {

@@ -9,7 +9,9 @@ use super::view;
 /// A member that differs between a version and the one before.
 #[derive(Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Change {
+    #[schemars(example = &"family_name")]
     /// The member's name; for an element that the typed view does not show, its name in FHIR after `fhir.`.
+    #[schemars(example = &"family_name")]
     pub member: String,
     /// What it was; null where it was absent.
     #[schemars(example = &"Vester")]

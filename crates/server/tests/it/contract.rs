@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::client::{Answer, call};
 use crate::in_process::InProcess;
 use crate::people::PASSWORD;
-use requests::{Sent, example, resolved, wrong};
+use requests::{Sent, example, lists, resolved, wrong};
 
 fn operation<'a>(document: &'a Value, rule: &Rule) -> &'a Value {
     &document["paths"][rule.path][rule.verb.name().to_ascii_lowercase()]
@@ -239,4 +239,26 @@ fn every_body_has_an_example_that_keeps_to_its_schema() {
         }
     }
     assert!(examples > 10 * documented().count());
+}
+
+#[tokio::test]
+async fn a_list_is_no_object_wherever_the_typed_door_wants_one() {
+    let mut contract = Contract::start().await;
+    let administrator = contract.administrator.clone();
+    let mut places = 0;
+    let typed = |rule: &&&Rule| rule.path.starts_with("/api/v1/") && rule.documentation.body.is_some();
+    for rule in operations().iter().filter(typed) {
+        let path = contract.path(rule).await;
+        let operation = operation(&contract.document, rule).clone();
+        for (pointer, sent) in lists(&example(rule, &operation, &path)) {
+            let answer = contract.send(rule, &sent, Some(&administrator)).await;
+            let told = &answer.json()["errors"][0]["pointer"];
+            if answer.status != StatusCode::UNPROCESSABLE_ENTITY || *told != pointer {
+                contract.fault(rule, &sent, &String::from_utf8_lossy(&answer.body));
+            }
+            places += 1;
+        }
+    }
+    assert!(places > 40, "only {places} objects are sent");
+    contract.holds(places);
 }

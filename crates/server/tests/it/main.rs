@@ -21,6 +21,7 @@ mod in_process;
 mod interrupted;
 mod keys;
 mod lifecycle;
+mod links;
 mod logs;
 mod metrics;
 mod organizations;

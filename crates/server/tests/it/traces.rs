@@ -46,6 +46,12 @@ async fn the_spans_of_a_request_join_the_callers_trace_and_name_the_route_the_op
     let created = send(r#"{"resourceType":"Patient","name":[{"family":"Zebrafink"}]}"#).await;
     assert_eq!(created.status, StatusCode::CREATED);
     assert_eq!(send("{").await.status, StatusCode::BAD_REQUEST);
+    let bundle = r#"{"resourceType":"Bundle","type":"transaction","entry":[
+        {"resource":{"resourceType":"Patient"},"request":{"method":"POST","url":"Patient"}}]}"#;
+    let request = Request::post("/fhir/R4")
+        .header("content-type", "application/fhir+json")
+        .header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    assert_eq!(client.send(request.body(bundle).unwrap()).await.status, StatusCode::OK);
     // What is left is sent before the end.
     assert!(salus.end(Signal::SIGTERM));
     collecting.abort();
@@ -63,11 +69,14 @@ async fn the_spans_of_a_request_join_the_callers_trace_and_name_the_route_the_op
     ] {
         assert!(times(&batches, name) > 0, "no span says {}", String::from_utf8_lossy(name));
     }
-    let trace: Vec<u8> = (0..16)
-        .map(|at| u8::from_str_radix(&"4bf92f3577b34da6a3ce929d0e0e4736"[2 * at..][..2], 16).unwrap())
-        .collect();
-    let spans = times(&batches, &trace);
-    assert!(spans >= 5, "{spans} spans of the caller's trace: two requests, an operation, its statements");
+    let spans = |trace: &str| {
+        let octet = |at: usize| u8::from_str_radix(&trace[2 * at..][..2], 16).unwrap();
+        times(&batches, &(0..16).map(octet).collect::<Vec<u8>>())
+    };
+    let of_two = spans("4bf92f3577b34da6a3ce929d0e0e4736");
+    assert!(of_two >= 5, "{of_two} spans of the caller's trace: two requests, an operation, its statements");
+    let of_bundle = spans("0af7651916cd43dd8448eb211c80319c");
+    assert!(of_bundle >= 4, "{of_bundle} spans: a Bundle's request, its operation, its statements");
     assert!(
         times(&batches, &[0x00, 0xf0, 0x67, 0xaa, 0x0b, 0xa9, 0x02, 0xb7]) >= 2,
         "the caller's span is the parent"

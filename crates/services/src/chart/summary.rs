@@ -29,6 +29,9 @@ const ENCOUNTERS: usize = 20;
 /// How far back it looks for a measurement that has a value.
 const MEASUREMENTS: usize = 3;
 
+/// An empty list, for the example.
+const NOTHING: [(); 0] = [];
+
 /// A patient at a glance.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "PatientSummary")]
@@ -46,10 +49,12 @@ pub struct Summary {
     /// The latest value of each measurement.
     pub vital_signs: Vec<LatestMeasurement>,
     /// The encounters during which the patient is here now.
+    #[schemars(example = NOTHING)]
     pub current_encounters: Vec<Charted<Encounter>>,
     /// The newest of the others.
     pub recent_encounters: Vec<Charted<Encounter>>,
     /// Parts that are not complete, because there are more records than a summary looks through. Read their lists.
+    #[schemars(example = NOTHING)]
     pub truncated: Vec<SummaryPart>,
 }
 

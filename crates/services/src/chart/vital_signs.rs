@@ -10,7 +10,7 @@ use domain::chart::vital_signs::table::{Alert, Member};
 use domain::chart::vital_signs::{Status, VitalSigns};
 use domain::fault::Faults;
 use domain::store::{Archive, Body, Found, Key, VersionEntry};
-use domain::{Context, StoreError};
+use domain::{Context, StoreError, sample};
 use fhir::ResourceType;
 use fhir::definitions::parameters::{CATEGORY, STATUS};
 use fhir::search::{Filter, Search, TokenValue, Total};
@@ -48,11 +48,11 @@ pub struct SetFilters {
 
 /// One value of a measurement in the course of time.
 #[derive(Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(example = example())]
 pub struct TrendPoint {
     /// When it was measured.
     pub measured_at: Option<DateTime<Utc>>,
     /// A number in the unit of the table, or how awake the patient is; null where it was measured in another unit.
-    #[schemars(example = &97)]
     pub value: Value,
     /// The alarm that it gives, if it gives one.
     pub alert: Option<Alert>,
@@ -60,6 +60,16 @@ pub struct TrendPoint {
     pub observation: String,
     /// The value as it was written, where it was measured in another unit.
     pub other: Option<OtherMeasurement>,
+}
+
+fn example() -> Value {
+    json!({
+        "measured_at": sample::AT,
+        "value": 97,
+        "alert": null,
+        "observation": sample::OBSERVATION,
+        "other": null,
+    })
 }
 
 impl std::fmt::Debug for TrendPoint {

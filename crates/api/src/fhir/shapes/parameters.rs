@@ -95,8 +95,7 @@ fn result() -> Value {
 
 /// What searches on any type can ask for: each parameter with the types that have it, as the CapabilityStatement says.
 fn search() -> Value {
-    let statement = crate::capability::statement().unwrap_or_default();
-    let statement: Value = serde_json::from_slice(&statement).unwrap_or_default();
+    let statement = crate::capability::statement(None).unwrap_or_default();
     let resources = statement["rest"][0]["resource"].as_array().cloned().unwrap_or_default();
     let mut found: BTreeMap<&str, (&str, Vec<&str>)> = BTreeMap::new();
     for resource in &resources {

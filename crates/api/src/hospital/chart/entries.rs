@@ -1,7 +1,6 @@
 //! Entries that are one record each: list, create, get one, amend.
 
 use axum::extract::State;
-use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use domain::Context;
 use domain::chart::medication::{Medication, Warning};
@@ -24,6 +23,7 @@ use crate::hospital::answer::{created, versioned};
 use crate::hospital::listing::Listing;
 use crate::hospital::merge_patch::patched;
 use crate::hospital::version::IfMatch;
+use crate::public_url::Here;
 use crate::query::Query;
 
 /// Handles a list.
@@ -31,7 +31,7 @@ pub(super) async fn list<E: Entry, P>(
     State(store): State<Store>,
     asked: Asked,
     OfPatient(patient): OfPatient,
-    uri: Uri,
+    here: Here,
     Query(parameters): Query<P>,
 ) -> Result<Listing<Charted<E>>, Failure>
 where
@@ -39,18 +39,18 @@ where
 {
     let given = parameters.given();
     let page = chart::list::<E>(&store, &asked.context, &patient, &parameters.into_filters()).await?;
-    Ok(listing(uri.path(), &given, page.items, page.next.as_deref()))
+    Ok(listing(&here, &given, page.items, page.next.as_deref()))
 }
 
-/// A page of what a path lists.
+/// A page of what is listed here.
 pub(super) fn listing<T: Serialize>(
-    path: &str,
+    here: &Here,
     given: &[(&'static str, String)],
     items: Vec<T>,
     next: Option<&str>,
 ) -> Listing<T> {
     let given: Vec<(&str, &str)> = given.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    Listing::page(path, &given, items, next)
+    Listing::page(here, &given, items, next)
 }
 
 /// Handles the creation of an entry.
@@ -58,11 +58,11 @@ pub(super) async fn create<E: Entry>(
     State(store): State<Store>,
     asked: Asked,
     OfPatient(patient): OfPatient,
-    uri: Uri,
+    here: Here,
     Json(entry): Json<E>,
 ) -> Result<Response, Failure> {
     let made = make(&store, &asked.context, &patient, entry).await?;
-    let location = format!("{}/{}", uri.path(), made.output.id);
+    let location = here.below(&made.output.id);
     Ok(settled(created(&location, made.output.version, &made.output), &made))
 }
 
@@ -71,12 +71,12 @@ pub(super) async fn prescribe(
     State(store): State<Store>,
     asked: Asked,
     OfPatient(patient): OfPatient,
-    uri: Uri,
+    here: Here,
     Json(entry): Json<Medication>,
 ) -> Result<Response, Failure> {
     let warnings: Vec<Warning> = chart::allergy_warnings(&store, &asked.context, &patient, &entry).await?;
     let made = make(&store, &asked.context, &patient, entry).await?;
-    let location = format!("{}/{}", uri.path(), made.output.id);
+    let location = here.below(&made.output.id);
     let version = made.output.version;
     let body = Prescribed { record: made.output.clone(), warnings };
     Ok(settled(created(&location, version, &body), &made))

@@ -1,7 +1,6 @@
 //! Vital signs: sets of measurements, the latest values, the course of one.
 
 use axum::extract::State;
-use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use domain::Context;
 use domain::chart::Object;
@@ -23,6 +22,7 @@ use crate::hospital::answer::{created, versioned};
 use crate::hospital::listing::{Listing, page_size};
 use crate::hospital::merge_patch::patched;
 use crate::hospital::version::IfMatch;
+use crate::public_url::Here;
 use crate::query::Query;
 
 /// Elements of Observations and the members that show them.
@@ -33,13 +33,13 @@ pub(super) async fn list(
     State(store): State<Store>,
     asked: Asked,
     OfPatient(patient): OfPatient,
-    uri: Uri,
+    here: Here,
     Query(parameters): Query<VitalSignsParameters>,
 ) -> Result<Listing<View>, Failure> {
     let given = parameters.given();
     let filters = parameters.into_filters();
     let page = chart::list_vital_signs(&store, &asked.context, &patient, &filters).await?;
-    Ok(listing(uri.path(), &given, page.items, page.next.as_deref()))
+    Ok(listing(&here, &given, page.items, page.next.as_deref()))
 }
 
 /// Handles a new set.
@@ -47,7 +47,7 @@ pub(super) async fn create(
     State(store): State<Store>,
     asked: Asked,
     OfPatient(patient): OfPatient,
-    uri: Uri,
+    here: Here,
     Json(set): Json<VitalSigns>,
 ) -> Result<Response, Failure> {
     let context = &asked.context;
@@ -56,7 +56,7 @@ pub(super) async fn create(
     let write = chart::create_vital_signs(context, &patient, set)?;
     chart::require_encounter(&store, context, &patient, encounter.as_deref()).await?;
     let made = write_set(&store, context, &patient, None, write).await?;
-    let location = format!("{}/{}", uri.path(), made.output.id);
+    let location = here.below(&made.output.id);
     Ok(settled(created(&location, made.output.version, &made.output), &made))
 }
 
@@ -115,7 +115,7 @@ pub(super) async fn history(
     State(store): State<Store>,
     asked: Asked,
     path: OfRecord,
-    uri: Uri,
+    here: Here,
     Query(parameters): Query<HistoryParameters>,
 ) -> Result<Listing<View>, Failure> {
     let limit = page_size(parameters.limit);
@@ -123,7 +123,7 @@ pub(super) async fn history(
     let cursor = parameters.cursor.as_deref();
     let page = chart::vital_signs_history(&store, &asked.context, patient, record, limit, cursor).await?;
     let given = [("limit", limit.to_string())];
-    Ok(listing(uri.path(), &given, page.items, page.next.as_deref()))
+    Ok(listing(&here, &given, page.items, page.next.as_deref()))
 }
 
 /// Handles the latest value of each measurement.
@@ -141,11 +141,11 @@ pub(super) async fn trend(
     State(store): State<Store>,
     asked: Asked,
     OfPatient(patient): OfPatient,
-    uri: Uri,
+    here: Here,
     Query(parameters): Query<TrendParameters>,
 ) -> Result<Listing<TrendPoint>, Failure> {
     let given = parameters.given();
     let filters = parameters.into_filters();
     let page = chart::vital_signs_trend(&store, &asked.context, &patient, &filters).await?;
-    Ok(listing(uri.path(), &given, page.items, page.next.as_deref()))
+    Ok(listing(&here, &given, page.items, page.next.as_deref()))
 }

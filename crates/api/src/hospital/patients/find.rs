@@ -9,13 +9,14 @@ use fhir::outcome::IssueType;
 use services::patient::{self, Filters};
 use store::Store;
 
-use super::{ListQuery, PATH, PageQuery, SearchBody, located};
+use super::{ListQuery, PageQuery, SearchBody, located};
 use crate::body::Json;
 use crate::failure::Failure;
 use crate::fhir::missing;
 use crate::guard::Asked;
 use crate::hospital::listing::{Listing, page_size};
 use crate::hospital::path::Segment;
+use crate::public_url::Here;
 use crate::query::Query;
 
 /// Longest number that anybody is looked up by, characters.
@@ -25,26 +26,28 @@ const NUMBER: usize = 64;
 pub(super) async fn list(
     State(store): State<Store>,
     asked: Asked,
+    here: Here,
     Query(query): Query<ListQuery>,
 ) -> Result<Listing<Patient>, Failure> {
     let (items, next) =
         find(&store, &asked.context, &query.filters(), query.limit, query.cursor.as_deref()).await?;
     let pairs = query.pairs();
     let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    Ok(Listing::page(PATH, &pairs, items, next.as_deref()))
+    Ok(Listing::page(&here, &pairs, items, next.as_deref()))
 }
 
 /// Handles the search. The next page is asked for by the same body.
 pub(super) async fn search(
     State(store): State<Store>,
     asked: Asked,
+    here: Here,
     Query(page): Query<PageQuery>,
     Json(filters): Json<SearchBody>,
 ) -> Result<Listing<Patient>, Failure> {
     let (items, next) = find(&store, &asked.context, &filters, page.limit, page.cursor.as_deref()).await?;
     let limit = page.limit.map(|limit| limit.to_string());
     let pairs: Vec<(&str, &str)> = limit.as_deref().map(|limit| ("limit", limit)).into_iter().collect();
-    Ok(Listing::page(&format!("{PATH}/search"), &pairs, items, next.as_deref()))
+    Ok(Listing::page(&here, &pairs, items, next.as_deref()))
 }
 
 /// Handles the lookup by medical record number.

@@ -5,12 +5,13 @@ use domain::store::{Archive, Found, VersionEntry};
 use services::patient::{self, Version};
 use store::Store;
 
-use super::{History, PATH, PageQuery, key};
+use super::{History, PageQuery, key};
 use crate::failure::Failure;
 use crate::fhir::missing;
 use crate::guard::Asked;
 use crate::hospital::listing::{Listing, page_size};
 use crate::hospital::path::Id;
+use crate::public_url::Here;
 use crate::query::Query;
 
 /// Handles the request. The history of who was deleted can be read too.
@@ -18,6 +19,7 @@ pub(super) async fn history(
     State(store): State<Store>,
     asked: Asked,
     Id(id): Id,
+    here: Here,
     Query(query): Query<PageQuery>,
 ) -> Result<Listing<History>, Failure> {
     let (context, key) = (&asked.context, key(&id));
@@ -39,7 +41,7 @@ pub(super) async fn history(
     let items = patient::versions(&page.entries, before.as_ref()).into_iter().map(shown).collect();
     let limit = query.limit.map(|limit| limit.to_string());
     let parameters: Vec<(&str, &str)> = limit.as_deref().map(|limit| ("limit", limit)).into_iter().collect();
-    Ok(Listing::page(&format!("{PATH}/{id}/history"), &parameters, items, page.next.as_deref()))
+    Ok(Listing::page(&here, &parameters, items, page.next.as_deref()))
 }
 
 fn shown(version: Version) -> History {

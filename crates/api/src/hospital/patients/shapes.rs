@@ -1,11 +1,13 @@
 //! What the routes of patients take and give, beside the patient itself.
 
 use chrono::{DateTime, Utc};
-use domain::patient::{Change, Gender, Patient, without_example};
+use domain::patient::{Change, Gender, Patient};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use services::patient::{Duplicate, Filters, Sort};
 use uuid::Uuid;
+
+use crate::sample;
 
 /// What to do where the patient is likely registered already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -110,10 +112,13 @@ pub(crate) type SearchBody = Filters;
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(crate) struct PossibleDuplicate {
     /// The patient's id.
+    #[schemars(example = sample::TWIN)]
     pub(super) id: String,
     /// How alike, of 100; nobody below 70 is told.
+    #[schemars(example = 85)]
     pub(super) score: u8,
     /// What agrees.
+    #[schemars(example = ["same_family_name", "same_birth_date"])]
     pub(super) reasons: Vec<&'static str>,
 }
 
@@ -133,7 +138,7 @@ pub(crate) struct Duplicates {
 
 /// A patient who was registered.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(transform = without_example)]
+#[schemars(transform = as_registered)]
 pub(crate) struct Registered {
     #[serde(flatten)]
     pub(super) patient: Patient,
@@ -141,13 +146,20 @@ pub(crate) struct Registered {
     pub(super) possible_duplicates: Vec<PossibleDuplicate>,
 }
 
+/// The example of a patient, whom nobody resembles.
+fn as_registered(schema: &mut schemars::Schema) {
+    domain::sample::extend(schema, &serde_json::json!({ "possible_duplicates": [] }));
+}
+
 /// A merge to be done.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MergeRequest {
     /// The id of the patient that is merged into the one in the path.
+    #[schemars(example = sample::TWIN)]
     pub(super) source: String,
     /// Why, 1 to 500 characters.
+    #[schemars(example = &"registered twice on the same morning")]
     pub(super) reason: String,
 }
 
@@ -155,8 +167,10 @@ pub(crate) struct MergeRequest {
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub(crate) struct MovedRecords {
     /// Of who the patient is.
+    #[schemars(example = 2)]
     pub(super) phi: u32,
     /// Of what is true of the patient.
+    #[schemars(example = 17)]
     pub(super) clinical: u32,
 }
 
@@ -168,6 +182,7 @@ pub(crate) struct MergedBody {
     /// How many records were moved.
     pub(super) moved: MovedRecords,
     /// Names the merge in the trail.
+    #[schemars(example = sample::TRANSACTION)]
     pub(super) merge: Uuid,
 }
 
@@ -175,16 +190,22 @@ pub(crate) struct MergedBody {
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct MergeEntry {
     /// The transaction that moved the records.
+    #[schemars(example = sample::TRANSACTION)]
     pub(super) merge: Uuid,
     /// The id of the patient that stayed.
+    #[schemars(example = sample::PATIENT)]
     pub(super) winner: String,
     /// The id of the patient that was merged into it.
+    #[schemars(example = sample::TWIN)]
     pub(super) source: String,
     /// Why.
+    #[schemars(example = &"registered twice on the same morning")]
     pub(super) reason: String,
     /// The account that did it.
+    #[schemars(example = sample::ACCOUNT)]
     pub(super) account: Uuid,
     /// When.
+    #[schemars(example = sample::AT)]
     pub(super) at: DateTime<Utc>,
     /// How many records were moved.
     pub(super) moved: MovedRecords,
@@ -201,12 +222,16 @@ pub(crate) struct MergeTrail {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(crate) struct History {
     /// The version.
+    #[schemars(example = 2)]
     pub(super) version: i32,
     /// When it was written.
+    #[schemars(example = sample::AT)]
     pub(super) at: DateTime<Utc>,
     /// The account that wrote it; null where that was not kept.
+    #[schemars(example = sample::ACCOUNT)]
     pub(super) account: Option<Uuid>,
     /// Whether this version is a deletion.
+    #[schemars(example = false)]
     pub(super) deleted: bool,
     /// What differs from the version before.
     pub(super) changes: Vec<Change>,

@@ -8,12 +8,13 @@ use chrono::{DateTime, Utc};
 use fhir::ResourceType;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::table::{self, Alert, BLOOD_PRESSURE, Member, PANEL};
 use super::{Consciousness, Status, VitalSigns};
 use crate::chart::element::{self, moment, text};
 use crate::chart::{self, Agent, Concept, Decimal, Recorded};
+use crate::sample;
 
 pub use write::{Alone, Change, amend, create};
 
@@ -53,6 +54,7 @@ pub struct Set {
 
 /// A measurement that the table does not have, or in another unit: shown as it is.
 #[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(example = other_example())]
 pub struct OtherMeasurement {
     /// The id of the Observation.
     pub observation: String,
@@ -68,7 +70,7 @@ pub struct OtherMeasurement {
 
 /// A set, as it is shown.
 #[derive(Clone, PartialEq, Serialize, JsonSchema)]
-#[schemars(rename = "VitalSigns", transform = element::without_examples)]
+#[schemars(rename = "VitalSigns", transform = as_shown)]
 pub struct View {
     /// The id of the set: that of its panel Observation.
     pub id: String,
@@ -93,6 +95,28 @@ pub struct View {
     pub observations: BTreeMap<String, String>,
     /// What was measured beside, or in other units.
     pub others: Vec<OtherMeasurement>,
+}
+
+fn other_example() -> Value {
+    json!({
+        "observation": sample::OBSERVATION,
+        "code": { "text": "Waist circumference", "codings": [] },
+        "value": 84,
+        "unit": "cm",
+        "text": null,
+    })
+}
+
+/// The example of what is written, with what is shown beside it.
+fn as_shown(schema: &mut schemars::Schema) {
+    element::as_charted(schema);
+    let beside = json!({
+        "body_mass_index": null,
+        "alerts": [],
+        "observations": { "oxygen_saturation": sample::OBSERVATION },
+        "others": [],
+    });
+    sample::extend(schema, &beside);
 }
 
 /// What was found under a member.

@@ -372,18 +372,31 @@ pub const TABLE: &[Measurement] = &[
 
 /// An alarm that a measurement gives.
 #[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(example = Alert::example())]
 pub struct Alert {
     /// How soon somebody should look.
     pub level: Level,
     /// Which measurement.
     pub member: Member,
     /// What was measured: a number, or how awake the patient is.
-    #[schemars(example = &89)]
     pub value: serde_json::Value,
     /// The rule that it breaks, such as `< 90`.
     pub threshold: String,
     /// What that is called.
     pub meaning: String,
+}
+
+impl Alert {
+    /// What the API's document shows.
+    pub(crate) fn example() -> serde_json::Value {
+        serde_json::json!({
+            "level": "critical",
+            "member": "oxygen_saturation",
+            "value": 89,
+            "threshold": "< 90",
+            "meaning": "severe hypoxaemia",
+        })
+    }
 }
 
 impl Member {

@@ -162,6 +162,37 @@ pub fn wrong(rule: &Rule, document: &Value, operation: &Value, sent: &Sent) -> V
     all
 }
 
+/// The same, with a list of its members in the place of one object each; and the place.
+pub fn lists(sent: &Sent) -> Vec<(String, Sent)> {
+    let body: Value = serde_json::from_slice(&sent.body).unwrap();
+    let mut places = Vec::new();
+    objects("", &body, &mut places);
+    let listed = |place: &String| {
+        let mut body = body.clone();
+        let object = body.pointer_mut(place).unwrap();
+        *object = object.as_object().unwrap().values().cloned().collect();
+        let body = body.to_string().into_bytes();
+        let pointer = if place.is_empty() { "/" } else { place };
+        (pointer.to_owned(), Sent { body, ..sent.wrong(format!("a list at {pointer}")) })
+    };
+    places.iter().map(listed).collect()
+}
+
+/// The JSON pointers of all objects.
+fn objects(place: &str, value: &Value, places: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            places.push(place.to_owned());
+            members.iter().for_each(|(name, member)| objects(&format!("{place}/{name}"), member, places));
+        }
+        Value::Array(items) => {
+            let items = items.iter().enumerate();
+            items.for_each(|(index, item)| objects(&format!("{place}/{index}"), item, places));
+        }
+        _ => {}
+    }
+}
+
 /// Bodies that are wrong in one member each; and whether the schema forbids it.
 fn wrong_members(document: &Value, schema: &Value, example: &Value) -> Vec<(String, bool, Value)> {
     let Some(members) = example.as_object() else { return Vec::new() };
