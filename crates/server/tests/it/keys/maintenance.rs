@@ -105,9 +105,9 @@ async fn sessions_that_ended_a_month_ago_and_failures_that_no_longer_count_are_d
     server.clock.pass(hour * 12 + TimeDelta::days(30) - minute);
     let now = server.clock.now();
     for (subject, failures, last) in [
-        (1, 4, now - minute * 16),
-        (2, 4, now - minute * 14),
-        (3, 5, now - minute * 16),
+        (1, 4, now - minute * 61),
+        (2, 4, now - minute * 59),
+        (3, 5, now - minute * 61),
         (4, 5, now - hour * 23),
         (5, 50, now - hour * 25),
     ] {
