@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use fhir::ResourceType;
-use fhir::definitions::parameters::{CLINICAL_STATUS, VERIFICATION_STATUS};
 use fhir::search::Filter;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -345,13 +344,10 @@ impl Entry for Allergy {
     }
 
     fn with_status(code: &str) -> Option<Vec<Filter>> {
-        let in_error = VerificationStatus::EnteredInError.code();
-        if code == in_error {
-            return Some(vec![element::having(VERIFICATION_STATUS, in_error)]);
+        if code == VerificationStatus::EnteredInError.code() {
+            return Some(element::entered_in_error());
         }
-        let status = ClinicalStatus::from_code(code)?;
-        let not_in_error = element::lacking(VERIFICATION_STATUS, in_error);
-        Some(vec![element::having(CLINICAL_STATUS, status.code()), not_in_error])
+        Some(element::of_clinical_status(ClinicalStatus::from_code(code)?.code()))
     }
 
     fn recorded(resource: &Value) -> Recorded {

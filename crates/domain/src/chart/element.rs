@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use fhir::date::Range;
+use fhir::definitions::parameters::{CLINICAL_STATUS, VERIFICATION_STATUS};
 use fhir::search::{Filter, TokenValue};
 use serde_json::Value;
 
@@ -29,6 +30,20 @@ pub(super) fn having(parameter: u16, code: &str) -> Filter {
 /// That a record does not have it.
 pub(super) fn lacking(parameter: u16, code: &str) -> Filter {
     Filter::Without { parameter, any: vec![TokenValue::Code(code.to_owned())] }
+}
+
+/// The verification status, of problems and of allergies alike, of what should never have been recorded (R4
+/// condition-ver-status, allergyintolerance-verification).
+const ENTERED_IN_ERROR: &str = "entered-in-error";
+
+/// That a problem's or an allergy's clinical status is this one; what was entered in error has none.
+pub(super) fn of_clinical_status(status: &str) -> Vec<Filter> {
+    vec![having(CLINICAL_STATUS, status), lacking(VERIFICATION_STATUS, ENTERED_IN_ERROR)]
+}
+
+/// That a problem or an allergy was entered in error.
+pub(super) fn entered_in_error() -> Vec<Filter> {
+    vec![having(VERIFICATION_STATUS, ENTERED_IN_ERROR)]
 }
 
 /// The logical id of a reference to a record of this type.

@@ -12,6 +12,18 @@ use serde_json::{Value, json};
 use crate::client::{Answer, Client, text};
 use crate::salus::shared;
 
+/// The least that is an entry of each kind, by the list that it goes to.
+pub fn least_of_each_kind() -> [(&'static str, Value); 6] {
+    [
+        ("problems", json!({ "code": { "text": "x" } })),
+        ("allergies", json!({ "code": { "text": "x" } })),
+        ("medications", json!({ "code": { "text": "x" } })),
+        ("encounters", json!({ "class": "AMB" })),
+        ("notes", json!({ "type": "nursing-note", "sections": [{ "text": "x" }] })),
+        ("vital-signs", json!({ "heart_rate": 60 })),
+    ]
+}
+
 /// A patient of the shared server, and the one who asks.
 struct Chart {
     client: Client,

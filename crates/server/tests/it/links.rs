@@ -7,6 +7,7 @@ use axum::http::{Request, StatusCode};
 use identity::PasswordCost;
 use serde_json::{Value, json};
 
+use crate::chart::least_of_each_kind;
 use crate::client::{Answer, call, text};
 use crate::in_process::InProcess;
 use crate::people::PASSWORD;
@@ -119,14 +120,7 @@ async fn the_links_of_the_typed_door_begin_with_the_public_url() {
     proxied.pages("POST", "/api/v1/patients/search?limit=1", Some(json!({ "family_name": "vester" }))).await;
     proxied.pages("GET", &format!("{path}/history?limit=1"), None).await;
 
-    for (kind, new) in [
-        ("problems", json!({ "code": { "text": "x" } })),
-        ("allergies", json!({ "code": { "text": "x" } })),
-        ("medications", json!({ "code": { "text": "x" } })),
-        ("encounters", json!({ "class": "AMB" })),
-        ("notes", json!({ "type": "nursing-note", "sections": [{ "text": "x" }] })),
-        ("vital-signs", json!({ "heart_rate": 60 })),
-    ] {
+    for (kind, new) in least_of_each_kind() {
         proxied.made(&format!("{path}/{kind}"), new.clone()).await;
         proxied.made(&format!("{path}/{kind}"), new).await;
         proxied.pages("GET", &format!("{path}/{kind}?limit=1"), None).await;

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Chart, pointers};
+use super::{Chart, least_of_each_kind, pointers};
 use crate::client::{Answer, call, text};
 use crate::in_process::InProcess;
 
@@ -27,14 +27,7 @@ async fn a_record_of_another_patient_is_not_under_this_one() {
         let other = chart.other().await;
         (chart, other)
     };
-    for (path, new) in [
-        ("problems", json!({ "code": { "text": "x" } })),
-        ("allergies", json!({ "code": { "text": "x" } })),
-        ("medications", json!({ "code": { "text": "x" } })),
-        ("encounters", json!({ "class": "AMB" })),
-        ("notes", json!({ "type": "nursing-note", "sections": [{ "text": "x" }] })),
-        ("vital-signs", json!({ "heart_rate": 60 })),
-    ] {
+    for (path, new) in least_of_each_kind() {
         let made = chart.made(path, new).await;
         let one = format!("{path}/{}", text(&made["id"]));
         assert_eq!(chart.get(&one).await.status, StatusCode::OK, "{one}");
